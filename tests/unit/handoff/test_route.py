@@ -1,0 +1,109 @@
+"""Where an event goes, what it waits for, and when it is due."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.unit.handoff.maps import AT, CHAIN, MIX, STAR
+from tillbridge.handoff.model import NewHandoff, Onward, State
+from tillbridge.handoff.route import not_accepted, on_claim, onward, route
+from tillbridge.kernel.money import Money
+from tillbridge.stack.model import Stack
+
+# 11:00 at the retailer, five hours behind UTC.
+NIGHT = AT + timedelta(hours=15)
+TOO_SMALL = "web does not accept 4.99 USD: it is below its minimum of 5.00."
+TOO_LARGE = "web does not accept 500.01 USD: it is above its maximum of 500.00."
+NEXT_HOUR = AT + timedelta(hours=1)
+
+
+def routed(stack: Stack, *, owned: bool = True) -> list[tuple[str, str, str]]:
+    return [
+        (new.hop, new.state.value, new.waits_for)
+        for new in route(stack, AT, owned=owned, currency="USD", bucket="refund", amount=Money(8800, "USD"))
+    ]
+
+
+def test_in_a_chain_each_hop_waits_for_the_one_before() -> None:
+    assert routed(CHAIN) == [
+        ("platform-pay", "due", ""),
+        ("pay-erp", "waiting", "platform-pay"),
+        ("erp-web", "waiting", "pay-erp"),
+    ]
+
+
+def test_in_a_star_all_hops_start_at_once() -> None:
+    assert routed(STAR) == [("platform-pay", "due", ""), ("platform-erp", "due", ""), ("platform-web", "due", "")]
+
+
+def test_chain_and_star_mix() -> None:
+    assert routed(MIX) == [
+        ("platform-pay", "due", ""),
+        ("platform-web", "due", ""),
+        ("pay-erp", "waiting", "platform-pay"),
+    ]
+
+
+def test_an_unowned_credit_goes_to_no_storefront_before_its_claim() -> None:
+    assert routed(STAR, owned=False)[2] == ("platform-web", "waiting", "claim")
+    assert routed(CHAIN, owned=False)[2] == ("erp-web", "waiting", "pay-erp claim")
+    assert [hop.hop for hop in on_claim(CHAIN, AT)] == ["erp-web"]
+    assert [(hop.hop, hop.due_at, hop.deadline) for hop in on_claim(MIX, AT)] == [
+        ("platform-web", AT, AT + timedelta(seconds=30))
+    ]
+
+
+def test_due_and_deadline_for_each_trigger() -> None:
+    pay, erp, web = route(STAR, AT, owned=True, currency="USD", bucket="refund")
+    assert (pay.due_at, pay.deadline) == (AT, AT + timedelta(seconds=30))
+    assert (erp.due_at, erp.deadline) == (NIGHT, AT + timedelta(hours=26))
+    # The promise of ten minutes cannot be kept by a poll every hour: late is what its run leaves behind.
+    assert (web.due_at, web.deadline) == (NEXT_HOUR, NEXT_HOUR)
+
+
+def test_what_waits_has_no_times_yet() -> None:
+    for new in route(CHAIN, AT, owned=False, currency="USD", bucket="refund")[1:]:
+        assert (new.due_at, new.deadline) == (None, None)
+
+
+def test_onward_names_what_each_hop_starts() -> None:
+    assert onward(CHAIN, AT) == (
+        Onward("platform-pay", "pay-erp", NIGHT, AT + timedelta(hours=26)),
+        Onward("pay-erp", "erp-web", NEXT_HOUR, NEXT_HOUR),
+    )
+    assert onward(STAR, AT) == ()
+
+
+@pytest.mark.parametrize(
+    ("currency", "bucket", "amount", "dead"),
+    [
+        ("USD", "refund", Money(8800, "USD"), {}),
+        ("USD", "promo", Money(8800, "USD"), {"pay-erp": "erp does not accept the bucket promo, only paid, refund."}),
+        ("CAD", "paid", Money(8800, "CAD"), {"erp-web": "web does not accept the currency CAD, only USD, JPY."}),
+        ("USD", "paid", Money(499, "USD"), {"erp-web": TOO_SMALL}),
+        ("USD", "paid", Money(50001, "USD"), {"erp-web": TOO_LARGE}),
+        ("USD", "paid", Money(500, "USD"), {}),
+        ("USD", "paid", Money(50000, "USD"), {}),
+        # The limits are in dollars, and nothing here knows what a yen is worth.
+        ("JPY", "paid", Money(90000, "JPY"), {}),
+        ("USD", "paid", None, {}),
+    ],
+)
+def test_what_a_target_does_not_accept_is_dead_from_the_start(
+    currency: str, bucket: str, amount: Money | None, dead: dict[str, str]
+) -> None:
+    new = route(CHAIN, AT, owned=True, currency=currency, bucket=bucket, amount=amount)
+    assert {one.hop: one.reason for one in new if one.state is State.DEAD} == dead
+    assert {one.reason_code for one in new if one.state is State.DEAD} <= {"mapping-rejected"}
+
+
+def test_a_dead_one_keeps_what_it_would_have_waited_for() -> None:
+    new = route(CHAIN, AT, owned=False, currency="CAD", bucket="paid")[2]
+    reason = "web does not accept the currency CAD, only USD, JPY."
+    assert new == NewHandoff("erp-web", State.DEAD, "pay-erp claim", None, None, "mapping-rejected", reason)
+
+
+def test_a_system_that_says_nothing_accepts_everything() -> None:
+    web = replace(CHAIN.systems["web"], currencies=(), amount_min="", amount_max="")
+    assert not not_accepted(web, "XAF", "promo", Money(1, "XAF"))

@@ -1,0 +1,128 @@
+"""Group commit, without a database: what goes together, in which order, and what a failure does."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from tillbridge.kernel.errors import DatabaseAway, DatabaseFault, TryAgain
+from tillbridge.ledger.gather import BATCH_MAX, CLASH_TRIES, Gather, next_batch
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command with a key and perhaps a code."""
+
+    key: str
+    code: str = ""
+
+    def collisions(self) -> tuple[object, ...]:
+        return (self.key, self.code) if self.code else (self.key,)
+
+
+def queue(*commands: Command) -> "deque[tuple[Command, asyncio.Future[str]]]":
+    loop = asyncio.new_event_loop()
+    try:
+        return deque((command, loop.create_future()) for command in commands)
+    finally:
+        loop.close()
+
+
+def test_a_batch_takes_all_that_wait_up_to_its_size() -> None:
+    waiting = queue(*(Command(str(n)) for n in range(7)))
+    assert [one.key for one, _ in next_batch(waiting, 5)] == ["0", "1", "2", "3", "4"]
+    assert [one.key for one, _ in next_batch(waiting, 5)] == ["5", "6"]
+    assert next_batch(waiting, 5) == []
+
+
+def test_what_collides_waits_and_keeps_its_place() -> None:
+    waiting = queue(Command("a"), Command("a"), Command("b"), Command("a"), Command("c", "b"), Command("d", "x"))
+    assert [one.key for one, _ in next_batch(waiting, 9)] == ["a", "b", "d"]
+    assert [one.key for one, _ in waiting] == ["a", "a", "c"]
+    assert [one.key for one, _ in next_batch(waiting, 9)] == ["a", "c"]
+
+
+class Committer:
+    """Remembers its batches; fails as told."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.batches: list[list[str]] = []
+        self.failures = list(failures)
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, commands: Sequence[Command]) -> list[str]:
+        await self.gate.wait()
+        self.batches.append([one.key for one in commands])
+        if self.failures:
+            raise self.failures.pop(0)
+        return [f"answer to {one.key}" for one in commands]
+
+
+async def test_under_light_load_the_batch_is_one() -> None:
+    commit = Committer()
+    gather: Gather[Command, str] = Gather(commit)
+    for key in "abc":
+        assert await gather.submit(Command(key)) == f"answer to {key}"
+    assert commit.batches == [["a"], ["b"], ["c"]]
+
+
+async def test_what_comes_during_a_commit_goes_together() -> None:
+    commit = Committer()
+    commit.gate.clear()
+    gather: Gather[Command, str] = Gather(commit, lanes=1)
+    tasks = [asyncio.create_task(gather.submit(Command("first")))]
+    await asyncio.sleep(0.01)
+    tasks += [asyncio.create_task(gather.submit(Command(str(n)))) for n in range(BATCH_MAX + 10)]
+    await asyncio.sleep(0.01)
+    commit.gate.set()
+    answers = await asyncio.gather(*tasks)
+    assert [len(batch) for batch in commit.batches] == [1, BATCH_MAX, 10]
+    assert answers[:2] == ["answer to first", "answer to 0"]
+    await gather.drained()
+
+
+async def test_a_clash_is_tried_again_and_then_told() -> None:
+    commit = Committer(TryAgain("clash"), TryAgain("clash"))
+    gather: Gather[Command, str] = Gather(commit)
+    assert await gather.submit(Command("a")) == "answer to a"
+    commit.failures = [TryAgain("clash")] * CLASH_TRIES
+    with pytest.raises(TryAgain):
+        await gather.submit(Command("b"))
+    assert await gather.submit(Command("c")) == "answer to c"
+
+
+async def test_a_faulty_command_fails_alone() -> None:
+    async def commit(commands: Sequence[Command]) -> list[str]:
+        if any(one.key == "bad" for one in commands):
+            raise DatabaseFault("no")
+        return [one.key for one in commands]
+
+    gather: Gather[Command, str] = Gather(commit, lanes=1)
+    results = await asyncio.gather(*(gather.submit(Command(key)) for key in ("a", "bad", "b")), return_exceptions=True)
+    assert results[0] == "a"
+    assert results[2] == "b"
+    assert isinstance(results[1], DatabaseFault)
+
+
+async def test_a_database_that_is_away_fails_all_and_the_gather_goes_on() -> None:
+    commit = Committer(DatabaseAway("away"))
+    gather: Gather[Command, str] = Gather(commit, lanes=1)
+    results = await asyncio.gather(*(gather.submit(Command(key)) for key in "ab"), return_exceptions=True)
+    assert all(isinstance(one, DatabaseAway) for one in results)
+    assert await gather.submit(Command("c")) == "answer to c"
+
+
+async def test_a_caller_that_gives_up_disturbs_nobody() -> None:
+    commit = Committer()
+    commit.gate.clear()
+    gather: Gather[Command, str] = Gather(commit)
+    impatient = asyncio.create_task(gather.submit(Command("a")))
+    patient = asyncio.create_task(gather.submit(Command("b")))
+    await asyncio.sleep(0.01)
+    impatient.cancel()
+    commit.gate.set()
+    assert await patient == "answer to b"
+    assert commit.batches == [["a", "b"]]

@@ -1,0 +1,1 @@
+"""Tillbridge: the hub between a retailer's registers and its online accounts."""

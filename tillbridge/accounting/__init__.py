@@ -1,0 +1,1 @@
+"""Journals and reports: what the books say about every credit."""

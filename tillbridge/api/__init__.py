@@ -1,0 +1,1 @@
+"""HTTP for systems: the register, the platform and whoever reports an event."""

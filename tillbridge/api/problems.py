@@ -1,0 +1,119 @@
+"""Errors and refusals as RFC 9457 problems: the one place where they become HTTP."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from tillbridge.checkpoint.sentences import CASHIER
+from tillbridge.kernel.errors import (
+    BadInput,
+    Conflict,
+    DatabaseError,
+    InFlight,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    Retry,
+    TillbridgeError,
+)
+
+PROBLEM_TYPE: Final = "application/problem+json"
+
+STATUS_OF_REFUSAL: Final[Mapping[str, int]] = {
+    "amount-not-positive": 422,
+    "amount-too-fine": 422,
+    "unknown-credit": 404,
+    "code-taken": 409,
+    "other-currency": 409,
+    "credit-pending": 409,
+    "already-claimed": 409,
+    "credit-frozen": 409,
+    "credit-void": 409,
+    "credit-expired": 409,
+    "over-limit": 422,
+    "not-enough-available": 409,
+}
+
+
+def problem(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    *,
+    cashier: str,
+    retry: Retry,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> web.Response:
+    """A problem document: what is wrong, which field, how to mend it, what to tell the customer, whether to retry."""
+    said = {name: value for name, value in more.items() if value is not None}
+    body = {"type": f"/docs#{code}", "title": title, "status": status, "detail": detail, "code": code}
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode({**body, "cashier": cashier, "retry": retry, **said}),
+        content_type=PROBLEM_TYPE,
+        headers=headers,
+    )
+
+
+def refused(refusal: Refusal, *, replay: bool = False) -> web.Response:
+    """A refusal of the trade as a problem."""
+    return problem(
+        STATUS_OF_REFUSAL[refusal.code],
+        refusal.code,
+        "Refused",
+        refusal.engineer,
+        cashier=refusal.cashier,
+        retry=refusal.retry,
+        field=refusal.field,
+        headers={"Idempotent-Replay": "true"} if replay else None,
+    )
+
+
+def failed(error: TillbridgeError) -> web.Response:
+    """An error of ours as a problem. What is not foreseen is a 500 that says nothing of the inside."""
+    text = str(error)
+    match error:
+        case BadInput():
+            status = 400 if error.field in ("body", "Idempotency-Key") else 422
+            return problem(
+                status,
+                "bad-input",
+                "The request cannot be read",
+                text,
+                cashier=CASHIER["bad-input"],
+                retry="new_key",
+                field=error.field,
+                mend=error.mend,
+            )
+        case Conflict():
+            more: dict[str, Any] = {"cashier": CASHIER["conflict"], "field": error.field}
+            return problem(422, "key-conflict", "Same key, other request", text, retry="new_key", **more)
+        case InFlight():
+            more = {"cashier": CASHIER["in-flight"], "headers": {"Retry-After": "1"}}
+            return problem(409, "in-flight", "Still being worked on", text, retry="safe", **more)
+        case NotFound():
+            return problem(404, "not-found", "Not found", text, cashier=CASHIER["not-found"], retry="never")
+        case NotAllowed():
+            return _not_allowed(error)
+        case DatabaseError():
+            more = {"cashier": CASHIER["away"], "headers": {"Retry-After": "1"}}
+            return problem(503, "ledger-away", "The ledger does not answer", text, retry="safe", **more)
+        case _:
+            return unforeseen()
+
+
+def _not_allowed(error: NotAllowed) -> web.Response:
+    if error.known:
+        return problem(403, "not-allowed", "Not allowed", str(error), cashier=CASHIER["not-allowed"], retry="never")
+    more: dict[str, Any] = {"cashier": CASHIER["not-allowed"], "headers": {"WWW-Authenticate": "Bearer"}}
+    return problem(401, "unknown-key", "Unknown key", str(error), retry="never", **more)
+
+
+def unforeseen() -> web.Response:
+    """Something broke inside. Whether anything was written is not known: the same key will tell."""
+    detail = "The hub met a fault of its own. Send the same key again: it is never done twice."
+    return problem(500, "fault", "A fault of the hub", detail, cashier=CASHIER["away"], retry="safe")

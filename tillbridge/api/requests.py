@@ -1,0 +1,134 @@
+"""What every endpoint does alike: who asks, which key, which body, and how an answer leaves."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from tillbridge.api.bodies import BODY_MAX, read_body, read_key
+from tillbridge.api.keys import Keys, require
+from tillbridge.kernel.actor import Actor, Right
+from tillbridge.kernel.errors import BadInput, InFlight
+from tillbridge.wiring import Hub
+
+HUB: Final = web.AppKey("hub", Hub)
+KEYS: Final = web.AppKey("keys", Keys)
+IN_FLIGHT: Final = web.AppKey("in_flight", set[str])
+
+Endpoint = Callable[["Asked"], Awaitable[web.StreamResponse]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that has passed the door: the hub, who asks, and the request itself."""
+
+    hub: Hub
+    actor: Actor
+    request: web.Request
+    body_max: int = BODY_MAX
+
+    def path(self, name: str) -> str:
+        """A part of the path."""
+        return self.request.match_info[name]
+
+    def path_id(self, what: str) -> UUID:
+        """The id in the path. Raises BadInput when it is none."""
+        try:
+            return UUID(self.request.match_info["id"])
+        except ValueError:
+            mend = f"Use the id that the hub answered when the {what} was made."
+            raise BadInput("id", f"this is no id of a {what}", mend) from None
+
+    def query(self, name: str) -> str:
+        """A query parameter, blank when it is not given."""
+        return self.request.query.get(name, "").strip()
+
+    def limit(self) -> int:
+        """How many rows a list may have: 1 to 200, 50 unless said. Raises BadInput."""
+        text = self.query("limit") or "50"
+        if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 200:
+            raise BadInput("limit", f"{text!r} is no number from 1 to 200", "Send a number from 1 to 200.")
+        return int(text)
+
+    def key(self) -> str:
+        """The idempotency key. Raises BadInput."""
+        return read_key(self.request.headers.get("Idempotency-Key"))
+
+    async def body(self, shape: type[T] | object) -> T:
+        """The body as its shape. Raises BadInput, and aiohttp's HTTPRequestEntityTooLarge."""
+        raw = await self.request.read()
+        if len(raw) > self.body_max:
+            raise web.HTTPRequestEntityTooLarge(max_size=self.body_max, actual_size=len(raw))
+        return read_body(raw, shape)
+
+    def patience(self) -> timedelta:
+        """How long the answer may be held: `Prefer: wait=3`. Nothing that can be read means not at all (RFC 7240)."""
+        for part in ",".join(self.request.headers.getall("Prefer", ())).split(","):
+            name, _, value = part.strip().partition("=")
+            if name.strip().lower() == "wait" and value.strip().isdecimal():
+                return timedelta(seconds=min(int(value), 60))
+        return timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint: where, who may, what it takes and answers, in a sentence for the documentation.
+
+    `right` is None where anybody may ask. `change` marks what needs an idempotency key.
+    """
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    right: Right | None
+    summary: str
+    body: object = None
+    change: bool = False
+    body_max: int = BODY_MAX
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The route as aiohttp wants it: tell who asks, check the right, keep two requests of one key apart."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        hub = request.app[HUB]
+        if route.right is None:
+            return await route.endpoint(Asked(hub, Actor("", frozenset()), request))
+        actor = await request.app[KEYS].actor(request.headers.get("Authorization"))
+        require(actor, route.right)
+        asked = Asked(hub, actor, request, route.body_max)
+        if not route.change:
+            return await route.endpoint(asked)
+        return await _once_at_a_time(asked, route.endpoint, request.app[IN_FLIGHT])
+
+    return handle
+
+
+async def _once_at_a_time(asked: Asked, endpoint: Endpoint, in_flight: set[str]) -> web.StreamResponse:
+    key = asked.key()
+    if key in in_flight:
+        raise InFlight(key)
+    in_flight.add(key)
+    try:
+        return await endpoint(asked)
+    finally:
+        in_flight.discard(key)
+
+
+def answer(body: Mapping[str, Any], *, status: int = 200, replay: bool = False) -> web.Response:
+    """A JSON answer; `replay` marks the first answer given again."""
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(body),
+        content_type="application/json",
+        headers={"Idempotent-Replay": "true"} if replay else None,
+    )
+
+
+__all__ = ["BODY_MAX", "HUB", "IN_FLIGHT", "KEYS", "Asked", "Endpoint", "Route", "answer", "handler_of"]

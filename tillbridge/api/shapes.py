@@ -1,0 +1,180 @@
+"""Answers as JSON: values of the trade to what the wire shows. Money leaves as decimal strings."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from tillbridge.checkpoint.model import HopLine, Receipt
+from tillbridge.checkpoint.store import Review
+from tillbridge.diagnose.trail import Fact, Trail
+from tillbridge.handoff.model import HandoffView
+from tillbridge.kernel.clock import time_text
+from tillbridge.kernel.money import Money
+from tillbridge.ledger.model import CreditNow, Line
+
+
+def moment(at: datetime | None) -> str | None:
+    """A time as ISO 8601 in UTC."""
+    return None if at is None else time_text(at)
+
+
+def credit(now: CreditNow) -> Mapping[str, Any]:
+    """A credit as it stands."""
+    return {
+        "id": str(now.credit_id),
+        "kind": now.kind,
+        "bucket": now.bucket,
+        "currency": now.currency,
+        "last4": now.code_last4,
+        "state": now.state.value,
+        "issued": Money(now.issued, now.currency).text(),
+        "balance": Money(now.balance, now.currency).text(),
+        "available": Money(now.available(), now.currency).text(),
+        "owner": None if now.owner is None else str(now.owner),
+        "version": now.version,
+        "expires_at": moment(now.expires_at),
+        "store": now.origin.store,
+        "transaction_id": now.origin.transaction_id,
+        "occurred_at": moment(now.occurred_at),
+        "recorded_at": moment(now.recorded_at),
+    }
+
+
+def receipt(one: Receipt) -> Mapping[str, Any]:
+    """What the register gets."""
+    posted = one.posted
+    balance = Money(posted.balance, one.currency).text()
+    active = posted.state == "active"
+    voucher = one.voucher
+    return {
+        "credit": {
+            "id": str(posted.credit_id),
+            "kind": one.kind,
+            "bucket": one.bucket,
+            "currency": one.currency,
+            "code": one.code,
+            "last4": one.code[-4:],
+            "state": posted.state.value,
+            "issued": Money(posted.amount, one.currency).text(),
+            "balance": balance,
+            "available": balance if active else Money(0, one.currency).text(),
+            "owner": None if posted.owner is None else str(posted.owner),
+        },
+        "event_id": str(posted.event_id),
+        "transaction_id": one.transaction_id,
+        "occurred_at": moment(posted.occurred_at),
+        "recorded_at": moment(posted.recorded_at),
+        "hops": [hop_line(line) for line in one.hops],
+        "voucher": None
+        if voucher is None
+        else {
+            "claim_url": voucher.claim_url,
+            "claim_code": voucher.claim_code,
+            "page_url": voucher.page_url,
+            "pdf_url": voucher.pdf_url,
+        },
+        "sentence": one.sentence,
+    }
+
+
+def hop_line(line: HopLine) -> Mapping[str, Any]:
+    """One hop of a receipt."""
+    shown: dict[str, Any] = {
+        "hop": line.hop,
+        "from": line.source,
+        "to": line.target,
+        "state": line.state,
+        "sla_seconds": line.sla.total_seconds(),
+    }
+    if line.took is not None:
+        shown["seconds"] = round(line.took.total_seconds(), 6)
+    if line.deadline is not None:
+        shown["deadline"] = moment(line.deadline)
+    if line.reason:
+        shown["reason"] = line.reason
+    return shown
+
+
+def statement_line(line: Line) -> Mapping[str, Any]:
+    """One line of a statement."""
+    return {
+        "version": line.version,
+        "event_id": str(line.event_id),
+        "verb": line.verb.value,
+        "amount": Money(line.amount, line.currency).text(),
+        "balance": Money(line.balance, line.currency).text(),
+        "currency": line.currency,
+        "state": line.state.value,
+        "account": line.house,
+        "key": line.key,
+        "store": line.origin.store,
+        "register": line.origin.register,
+        "operator": line.origin.operator,
+        "transaction_id": line.origin.transaction_id,
+        "reason": line.reason,
+        "by": line.actor,
+        "occurred_at": moment(line.occurred_at),
+        "recorded_at": moment(line.recorded_at),
+    }
+
+
+def fact(one: Fact) -> Mapping[str, Any]:
+    """One line of a trail."""
+    shown = {
+        "at": moment(one.at),
+        "occurred_at": moment(one.occurred_at),
+        "what": one.what,
+        "detail": one.detail or None,
+        "state": one.mark or None,
+        "hop": one.hop or None,
+        "seconds": None if one.took is None else round(one.took.total_seconds(), 6),
+        "sla_seconds": None if one.promise is None else one.promise.total_seconds(),
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def trail(one: Trail) -> Mapping[str, Any]:
+    """A trail and what it comes to."""
+    verdict = one.verdict
+    return {
+        "verdict": {"state": verdict.mark, "sentence": verdict.sentence, "mend": verdict.mend, "hops": verdict.hops},
+        "facts": [fact(line) for line in one.facts],
+    }
+
+
+def handoff(one: HandoffView, now: datetime) -> Mapping[str, Any]:
+    """A handoff as it stands."""
+    return {
+        "id": f"{one.credit_id}.{one.version}.{one.hop}",
+        "credit_id": str(one.credit_id),
+        "event_id": str(one.event_id),
+        "hop": one.hop,
+        "version": one.version,
+        "state": one.state.value,
+        "waits_for": one.waits_for or None,
+        "late": one.late(now),
+        "recorded_at": moment(one.recorded_at),
+        "ready_at": moment(one.ready_at),
+        "due_at": moment(one.due_at),
+        "deadline": moment(one.deadline),
+        "confirmed_at": moment(one.confirmed_at),
+        "attempts": one.attempts,
+        "replay": one.replay,
+        "reason_code": one.reason_code or None,
+        "reason": one.reason or None,
+        "reference": one.reference or None,
+    }
+
+
+def review(one: Review) -> Mapping[str, Any]:
+    """An item for a person."""
+    return {
+        "id": str(one.review_id),
+        "kind": "unidentified-customer" if one.cause == "no-customer" else "conflicting-identity",
+        "cause": one.cause,
+        "credit_id": str(one.credit_id),
+        "sentence": one.sentence,
+        "given": one.given,
+        "candidates": one.candidates,
+        "opened_at": moment(one.opened_at),
+    }

@@ -1,0 +1,1 @@
+"""The confirmation at the register, the printed vouchers and their claims."""

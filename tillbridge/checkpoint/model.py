@@ -1,0 +1,93 @@
+"""What a register asks of the checkpoint, and the receipt it gets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from tillbridge.identity.model import Given
+from tillbridge.kernel.errors import Refusal
+from tillbridge.kernel.money import Money
+from tillbridge.ledger.model import Origin, Posted
+
+LineState = Literal["confirmed", "pending", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A credit to be issued, as the register rang it. `code` is plain, or blank to have one made."""
+
+    key: str
+    actor: str
+    kind: str
+    bucket: str
+    amount: Money
+    occurred_at: datetime
+    origin: Origin
+    given: Given
+    code: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HopLine:
+    """One line of the receipt: how far the credit is on one hop.
+
+    `took` is set when it is confirmed, `deadline` while it is pending and its time is known, `reason` where there is
+    one.
+    """
+
+    hop: str
+    source: str
+    target: str
+    state: LineState
+    sla: timedelta
+    took: timedelta | None = None
+    deadline: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherLink:
+    """Where the customer claims, and where the voucher is printed from."""
+
+    claim_code: str
+    claim_url: str
+    page_url: str
+    pdf_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the register is told: the credit as it was issued, each hop, and a voucher when nobody owns it."""
+
+    key: str
+    posted: Posted
+    kind: str
+    bucket: str
+    currency: str
+    code: str
+    transaction_id: str
+    hops: tuple[HopLine, ...]
+    voucher: VoucherLink | None
+    sentence: str
+    replay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """The register is told no: why, and whether this is the first answer again."""
+
+    refusal: Refusal
+    replay: bool
+
+
+def personal(given: Given) -> Mapping[str, str]:
+    """What was typed about the customer, by field name as the register sends it; only what is not blank."""
+    fields = {
+        "email": given.email,
+        "phone": given.phone,
+        "loyalty_id": given.loyalty_id,
+        "account_id": given.account_id,
+    }
+    return {name: text for name, text in fields.items() if text}

@@ -1,0 +1,170 @@
+"""The only file of this package that runs SQL."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from tillbridge.kernel.db import Db, Row, Tx, load_queries
+from tillbridge.kernel.errors import BadInput
+
+_Q = load_queries("checkpoint")
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptVoucher:
+    """A voucher as it is kept: whose credit it is, and when it was made and claimed."""
+
+    credit_id: UUID
+    made_at: datetime
+    claimed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """An item in the queue for a person."""
+
+    review_id: UUID
+    credit_id: UUID
+    cause: str
+    sentence: str
+    given: Mapping[str, str]
+    candidates: Sequence[Mapping[str, Any]]
+    state: str
+    opened_at: datetime
+    done_at: datetime | None
+    done_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A one-time code at which somebody just tried. `tries` counts this one."""
+
+    contact_kind: str
+    contact: str
+    code_hash: bytes
+    tries: int
+    expires_at: datetime
+    used_at: datetime | None
+
+
+def write_place(review: Review) -> str:
+    """The place of a review in the queue, as a text that can stand in an address."""
+    return base64.urlsafe_b64encode(f"{review.opened_at.isoformat()}|{review.review_id}".encode()).decode()
+
+
+def read_place(cursor: str) -> tuple[datetime, UUID] | None:
+    """A place in the queue; None for blank, the beginning. Raises BadInput for what is none of ours."""
+    if not cursor:
+        return None
+    try:
+        opened_at, _, review_id = base64.urlsafe_b64decode(cursor).decode().partition("|")
+        place = datetime.fromisoformat(opened_at), UUID(review_id)
+    except (ValueError, binascii.Error):
+        place = None
+    if place is None or place[0].tzinfo is None:
+        mend = "Send what the page before answered as next, or nothing."
+        raise BadInput("cursor", "this is no cursor of ours", mend)
+    return place
+
+
+async def open_voucher(tx: Tx, token_hash: bytes, credit_id: UUID, at: datetime) -> None:
+    """Keep the voucher of a credit; a second call changes nothing."""
+    await tx.execute(_Q["open_voucher"], token_hash, credit_id, at)
+
+
+async def open_review(tx: Tx, review: Review) -> None:
+    """Queue a credit for a person; a second call for the same credit changes nothing."""
+    await tx.execute(
+        _Q["open_review"],
+        review.review_id,
+        review.credit_id,
+        review.cause,
+        review.sentence,
+        dict(review.given),
+        list(review.candidates),
+        review.opened_at,
+    )
+
+
+async def voucher_of_token(db: Db, token_hash: bytes) -> KeptVoucher | None:
+    """The voucher that a claim address stands for."""
+    return _voucher(await db.fetch_one(_Q["voucher_of_token"], token_hash))
+
+
+async def voucher_of_credit(db: Db, credit_id: UUID) -> KeptVoucher | None:
+    """The voucher of a credit."""
+    return _voucher(await db.fetch_one(_Q["voucher_of_credit"], credit_id))
+
+
+async def review_of_credit(db: Db, credit_id: UUID) -> Review | None:
+    """The review of a credit, open or done."""
+    row = await db.fetch_one(_Q["review_of_credit"], credit_id)
+    return None if row is None else _review(row)
+
+
+async def open_reviews(db: Db, after: tuple[datetime, UUID] | None, limit: int) -> list[Review]:
+    """What waits for a person, oldest first, behind the cursor `after` (opened_at, review_id)."""
+    opened_at, review_id = after or (_BEGINNING, UUID(int=0))
+    return [_review(row) for row in await db.fetch(_Q["open_reviews"], opened_at, review_id, limit)]
+
+
+async def count_open_reviews(db: Db) -> int:
+    """How many wait for a person."""
+    row = await db.fetch_one(_Q["count_open_reviews"])
+    return 0 if row is None else int(row["waiting"])
+
+
+async def count_vouchers(db: Db) -> tuple[int, int]:
+    """How many vouchers were made, and how many of them were claimed."""
+    row = await db.fetch_one(_Q["count_vouchers"])
+    return (0, 0) if row is None else (row["made"], row["claimed"])
+
+
+async def without_voucher(db: Db, since: datetime) -> list[UUID]:
+    """Unclaimed credits recorded since then that have no voucher; at most 1,000."""
+    return [row["credit_id"] for row in await db.fetch(_Q["without_voucher"], since)]
+
+
+async def recent_challenges(db: Db, credit_id: UUID, contact: str, since: datetime) -> tuple[int, int]:
+    """How many codes were asked for since then, for this credit and for this address."""
+    row = await db.fetch_one(_Q["recent_challenges"], credit_id, contact, since)
+    return (0, 0) if row is None else (row["of_credit"], row["of_contact"])
+
+
+async def keep_challenge(
+    db: Db,
+    challenge_id: UUID,
+    credit_id: UUID,
+    contact: tuple[str, str],
+    code_hash: bytes,
+    times: tuple[datetime, datetime],
+) -> None:
+    """Keep a one-time code. `contact` is kind and value, `times` when it was made and when it expires."""
+    await db.execute(_Q["keep_challenge"], challenge_id, credit_id, *contact, code_hash, *times)
+
+
+async def try_challenge(db: Db, challenge_id: UUID, credit_id: UUID) -> Tried | None:
+    """Count a try at a code; the code as kept, or None when it does not belong to this credit."""
+    row = await db.fetch_one(_Q["try_challenge"], challenge_id, credit_id)
+    return None if row is None else Tried(**dict(row))
+
+
+async def finish_claim(db: Db, challenge_id: UUID, credit_id: UUID, at: datetime, by: str) -> None:
+    """The claim is through: its code is used, its voucher claimed, its review done."""
+    async with db.transaction() as tx:
+        await tx.execute(_Q["use_challenge"], challenge_id, at)
+        await tx.execute(_Q["mark_claimed"], credit_id, at)
+        await tx.execute(_Q["finish_review"], credit_id, at, by)
+
+
+def _voucher(row: Row | None) -> KeptVoucher | None:
+    return None if row is None else KeptVoucher(row["credit_id"], row["made_at"], row["claimed_at"])
+
+
+def _review(row: Row) -> Review:
+    return Review(**dict(row))

@@ -1,0 +1,117 @@
+"""How commands run: one event loop, settings from the environment, and a hub that serves until it is told to stop."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from aiohttp import web
+
+from tillbridge.api.app import make_app
+from tillbridge.api.keys import make_key
+from tillbridge.api.requests import KEYS
+from tillbridge.console.app import add_pages
+from tillbridge.console.hub import HubConsole
+from tillbridge.kernel.actor import Actor
+from tillbridge.kernel.errors import SettingFault
+from tillbridge.kernel.settings import Settings, read_settings
+from tillbridge.stack.load import load
+from tillbridge.stack.model import Stack
+from tillbridge.wiring import Hub, open_hub
+
+T = TypeVar("T")
+STOP_SECONDS: Final = 5.0
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on the fastest loop there is."""
+    if sys.platform == "win32":
+        return asyncio.run(work)
+    import uvloop  # noqa: PLC0415 - not made for Windows
+
+    return uvloop.run(work)
+
+
+def settings_with(data_dir: Path | None = None, stack: Path | None = None, **changes: Any) -> Settings:
+    """The settings from the environment, with what the command line says instead."""
+    settings = read_settings()
+    if data_dir is not None:
+        changes["data_dir"] = data_dir.expanduser().absolute()
+    if stack is not None:
+        changes["stack"] = stack.expanduser().absolute()
+    return replace(settings, **changes)
+
+
+def read_stack(settings: Settings) -> Stack:
+    """The stack map that the settings name. Raises StackFault, and SettingFault when there is no such file."""
+    if not settings.stack.exists():
+        mend = "Write one with 'tillbridge init', or name yours with --stack."
+        raise SettingFault("TILLBRIDGE_STACK", f"there is no {settings.stack}", mend)
+    return load(settings.stack)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises SettingFault when the port is taken."""
+    try:
+        return socket.create_server((host, port), backlog=1024, reuse_port=False)
+    except OSError as error:
+        mend = "Stop what listens there, or choose another with --port (0 takes a free one)."
+        raise SettingFault("TILLBRIDGE_PORT", f"cannot listen on {host}:{port} ({error.strerror})", mend) from error
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address of a listening socket, for people and clients of this machine."""
+    host, port = listener.getsockname()[:2]
+    shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - it is only shown
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, stack: Stack, *, deliver: bool = True, trusted: dict[str, Actor] | None = None
+) -> AsyncIterator[tuple[Hub, str]]:
+    """A hub with its doors open: the hub and its address. `trusted` keys live in this process only."""
+    listener = listen(settings.host, settings.port)
+    address = address_of(listener)
+    async with open_hub(settings, stack, public_url=settings.public_url or address, deliver=deliver) as hub:
+        app = make_app(hub)
+        for key, actor in (trusted or {}).items():
+            app[KEYS].trust(key, actor)
+        seal = hub.codes.token("console", "", 32)
+        add_pages(
+            app, HubConsole(hub, app[KEYS]), secret=seal, clock=hub.clock, https=hub.public_url.startswith("https")
+        )
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
+        await runner.setup()
+        try:
+            await web.SockSite(runner, listener).start()
+            yield hub, address
+        finally:
+            await runner.cleanup()
+
+
+async def until_told(announce: Callable[[], None] | None = None) -> None:
+    """Wait for SIGINT or SIGTERM."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    if announce is not None:
+        announce()
+    await stop.wait()
+
+
+async def first_key(hub: Hub, name: str, role: str) -> str:
+    """Make a key for somebody who has none yet."""
+    return await make_key(hub.db, hub.clock, name, role)
+
+
+def say(text: str) -> None:
+    """A line for the person who looks on; it leaves at once even when nobody does."""
+    click.echo(text)
+    sys.stdout.flush()

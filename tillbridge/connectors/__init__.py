@@ -1,0 +1,1 @@
+"""Outside products, one file or folder each; none knows another."""

@@ -1,0 +1,1 @@
+"""Pages for people: the customer's voucher and claim, and what support and operations look at."""

@@ -1,0 +1,1 @@
+"""The verbs of stored value: issue, redeem, void and what follows from them."""

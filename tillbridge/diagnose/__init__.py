@@ -1,0 +1,1 @@
+"""Causes of a handoff failure, each with the facts that prove it."""

@@ -1,0 +1,200 @@
+"""The trail of one credit: every fact in order, and where it is late or lost. Pure: facts in, lines out."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from tillbridge.handoff.model import AttemptView, HandoffView, State
+from tillbridge.kernel.money import Money
+from tillbridge.ledger.model import Line, Verb
+from tillbridge.ledger.model import State as CreditState
+from tillbridge.stack.model import Hop, Stack
+
+Mark = Literal["confirmed", "pending", "late", "dead", "unknown", ""]
+"""The state of a line as a word; blank for a plain fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a trail.
+
+    `what` is a short sentence, `detail` what an engineer adds to it. `hop` is blank for facts of the ledger and of
+    people. `took` is the hop's time against `promise`, where it has one.
+    """
+
+    at: datetime
+    what: str
+    detail: str = ""
+    mark: Mark = ""
+    hop: str = ""
+    took: timedelta | None = None
+    promise: timedelta | None = None
+    occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Where the credit is: one sentence, whether the money is safe, what to do; and the hops that are late or stuck."""
+
+    mark: Mark
+    sentence: str
+    mend: str
+    hops: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """All that is known of a credit, in order of time, and what it comes to."""
+
+    facts: tuple[Fact, ...]
+    verdict: Verdict
+
+
+_DONE: Final[Mapping[Verb, str]] = {
+    Verb.ISSUE: "Issued at the register and confirmed on the ledger",
+    Verb.REDEEM: "Redeemed",
+    Verb.VOID: "Voided",
+    Verb.CLAIM: "Claimed: linked to the customer's account",
+}
+
+_OUTCOMES: Final[Mapping[str, str]] = {
+    "confirmed": "{target} has it",
+    "there": "{target} has it: asked after its answer was lost",
+    "accepted": "{target} took it in and will confirm later",
+    "refused": "{target} refused it",
+    "unknown": "{target}'s answer was lost after sending",
+    "not-sent": "{target} could not be reached",
+    "not-there": "{target} does not have it: it is sent again",
+    "not-yet": "{target} is still at work on it",
+    "cannot-tell": "{target} cannot say whether it has it",
+}
+
+
+def trail(
+    stack: Stack,
+    lines: Sequence[Line],
+    handoffs: Sequence[HandoffView],
+    others: Iterable[Fact],
+    now: datetime,
+) -> Trail:
+    """The trail of a credit from its statement, its handoffs and other facts (refusals, vouchers, claims)."""
+    facts = [_of_line(line) for line in lines]
+    for handoff in handoffs:
+        hop = stack.hop(handoff.hop) if handoff.hop in {one.name for one in stack.hops} else None
+        facts.extend(_of_attempts(handoff, hop))
+        facts.extend(_as_it_stands(handoff, hop, now))
+    facts.extend(others)
+    return Trail(tuple(sorted(facts, key=lambda fact: fact.at)), verdict(stack, lines, handoffs, now))
+
+
+def _of_line(line: Line) -> Fact:
+    origin = line.origin
+    where = ", ".join(
+        f"{name} {value}"
+        for name, value in (("store", origin.store), ("register", origin.register), ("by", origin.operator))
+        if value
+    )
+    parts = (where, f"receipt {origin.transaction_id}" if origin.transaction_id else "", line.reason, f"key {line.key}")
+    amount = f" {Money(line.amount, line.currency)}, balance {Money(line.balance, line.currency)}"
+    what = _DONE[line.verb] + (amount if line.verb is not Verb.CLAIM else "")
+    if line.verb is Verb.ISSUE and line.state is CreditState.UNCLAIMED:
+        what += ": no customer could be named"
+    detail = ", ".join(part for part in parts if part)
+    return Fact(line.recorded_at, what, detail, "confirmed", occurred_at=line.occurred_at)
+
+
+def _of_attempts(handoff: HandoffView, hop: Hop | None) -> list[Fact]:
+    return [_of_attempt(handoff, hop, attempt) for attempt in handoff.history]
+
+
+def _of_attempt(handoff: HandoffView, hop: Hop | None, attempt: AttemptView) -> Fact:
+    target = hop.target if hop else handoff.hop
+    what = _OUTCOMES.get(attempt.outcome, "{target}: " + attempt.outcome).format(target=target)
+    number = f"attempt {attempt.attempt}" + (f" of replay {attempt.replay}" if attempt.replay else "")
+    stale = "came too late to count" if attempt.stale else ""
+    detail = ", ".join(part for part in (number, attempt.reason_code, attempt.reason, stale) if part)
+    good = attempt.outcome in ("confirmed", "there") and not attempt.stale
+    took = attempt.ended_at - handoff.ready_at if good and handoff.ready_at else None
+    promise = hop.sla if hop and good else None
+    mark: Mark = _mark_of(attempt.outcome)
+    if took is not None and promise is not None and took > promise:
+        mark = "late"
+    return Fact(attempt.ended_at, what, detail, mark, handoff.hop, took, promise)
+
+
+def _mark_of(outcome: str) -> Mark:
+    if outcome in ("confirmed", "there"):
+        return "confirmed"
+    return "unknown" if outcome in ("unknown", "cannot-tell") else "pending"
+
+
+def _as_it_stands(handoff: HandoffView, hop: Hop | None, now: datetime) -> list[Fact]:
+    """What has not come to an end, as it is now."""
+    if handoff.state is State.CONFIRMED:
+        return []
+    target = hop.target if hop else handoff.hop
+    mark, words = _standing(handoff, target, now)
+    deadline = f"due by {handoff.deadline:%Y-%m-%d %H:%M:%S} UTC" if handoff.deadline else ""
+    detail = ", ".join(part for part in (deadline, handoff.reason_code, handoff.reason) if part)
+    return [Fact(now, words, detail, mark, handoff.hop, None, hop.sla if hop else None)]
+
+
+def _standing(handoff: HandoffView, target: str, now: datetime) -> tuple[Mark, str]:
+    if handoff.state is State.DEAD:
+        return "dead", f"Given up on {target}"
+    if handoff.state is State.PARKED:
+        return "unknown", f"Whether {target} has it is not known: a person decides"
+    if handoff.state is State.WAITING:
+        return "pending", f"Not sent to {target} yet: waits for {_things(handoff.waits_for)}"
+    if handoff.late(now):
+        return "late", f"Late on the way to {target}"
+    if handoff.state is State.UNKNOWN:
+        return "unknown", f"Asking {target} whether it has it"
+    return "pending", f"On its way to {target}"
+
+
+def _things(waits_for: str) -> str:
+    words = {"claim": "the claim", "earlier": "an earlier event of this credit"}
+    return " and ".join(words.get(item, item) for item in waits_for.split())
+
+
+def verdict(stack: Stack, lines: Sequence[Line], handoffs: Sequence[HandoffView], now: datetime) -> Verdict:
+    """What the facts come to, the gravest first."""
+    state = lines[-1].state if lines else CreditState.ACTIVE
+    stuck = _names(handoffs, lambda one: one.state in (State.DEAD, State.PARKED))
+    late = _names(handoffs, lambda one: one.state is not State.CONFIRMED and one.late(now))
+    if stuck:
+        return _stuck(stack, handoffs, stuck)
+    if late:
+        sentence = f"Late on {_listed(late)}. The ledger has it; the hub keeps trying."
+        return Verdict("late", sentence, "Wait, or look at the system that does not answer.", late)
+    if state is CreditState.UNCLAIMED:
+        return Verdict(
+            "pending", "Safe on the ledger, in nobody's account.", "The customer claims it with the voucher."
+        )
+    if state is CreditState.VOID:
+        return Verdict("confirmed", "Taken back: it is worth nothing.", "Nothing to do.")
+    moving = _names(handoffs, lambda one: one.state is not State.CONFIRMED)
+    if moving:
+        return Verdict("pending", f"On its way, in time, over {_listed(moving)}.", "Nothing to do yet.", moving)
+    return Verdict("confirmed", "Every system has it.", "Nothing to do.")
+
+
+def _stuck(stack: Stack, handoffs: Sequence[HandoffView], stuck: tuple[str, ...]) -> Verdict:
+    first = next(one for one in handoffs if one.hop == stuck[0] and one.state in (State.DEAD, State.PARKED))
+    target = next((hop.target for hop in stack.hops if hop.name == first.hop), first.hop)
+    if first.state is State.PARKED:
+        sentence = f"Whether {target} has it is not known: its answer was lost and it cannot be asked."
+        return Verdict("unknown", f"{sentence} The ledger has it.", f"Look it up in {target}, then replay.", stuck)
+    why = first.reason or first.reason_code
+    sentence = f"Lost on {_listed(stuck)}: {why} The ledger has it, nothing was paid twice."
+    return Verdict("dead", sentence, f"Mend what {target} refused, then replay.", stuck)
+
+
+def _names(handoffs: Sequence[HandoffView], wanted: Callable[[HandoffView], bool]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.hop for one in handoffs if wanted(one)))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,1 @@
+"""Messages: every event on its way over one hop, until it is confirmed or explained."""

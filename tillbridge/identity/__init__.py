@@ -1,0 +1,1 @@
+"""People: who a credit belongs to, and how that was proven."""

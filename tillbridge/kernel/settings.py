@@ -1,0 +1,87 @@
+"""What can be set from outside: one tuple of name, default and help. The docs are made from it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tillbridge.kernel.errors import SettingFault
+
+SECRET_MIN: Final = 32
+"""The least number of characters in the secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable: its name, its default as text, and a sentence of help."""
+
+    name: str
+    default: str
+    help: str
+
+
+SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting("TILLBRIDGE_DATA_DIR", "./tillbridge-data", "Folder for the embedded database, secrets and logs."),
+    Setting("TILLBRIDGE_DATABASE_URL", "", "A PostgreSQL server (15 to 18) to use instead of the embedded one."),
+    Setting("TILLBRIDGE_STACK", "./stack.toml", "The stack map the hub runs on."),
+    Setting(
+        "TILLBRIDGE_SECRET",
+        "",
+        "Secret of at least 32 characters that codes are hashed with; default: a file made in the data folder."
+        " All hubs of one database share it, and it must never be lost.",
+    ),
+    Setting("TILLBRIDGE_HOST", "127.0.0.1", "Address the hub listens on."),
+    Setting("TILLBRIDGE_PORT", "8080", "Port the hub listens on; 0 takes a free one."),
+    Setting(
+        "TILLBRIDGE_PUBLIC_URL", "", "Address customers reach the hub by, for claim pages; default http://HOST:PORT."
+    ),
+    Setting(
+        "TILLBRIDGE_SMTP_URL",
+        "",
+        "Mail server for one-time codes: smtp://user:password@host:587. For demos, inbox: shows them on a page.",
+    ),
+    Setting("TILLBRIDGE_MAIL_FROM", "", "Sender of one-time codes, such as credits@shop.example."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings as read. Paths are absolute; blank texts mean the default was left."""
+
+    data_dir: Path
+    database_url: str
+    stack: Path
+    secret: str
+    host: str
+    port: int
+    public_url: str
+    smtp_url: str
+    mail_from: str
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment. Raises SettingFault for a port that is no port."""
+    given = os.environ if environment is None else environment
+    value = {setting.name: given.get(setting.name, "").strip() or setting.default for setting in SETTINGS}
+    port = value["TILLBRIDGE_PORT"]
+    if not port.isdecimal() or int(port) > 65535:
+        raise SettingFault("TILLBRIDGE_PORT", f"{port!r} is no port", "Set a number from 0 to 65535.")
+    return Settings(
+        data_dir=Path(value["TILLBRIDGE_DATA_DIR"]).expanduser().absolute(),
+        database_url=value["TILLBRIDGE_DATABASE_URL"],
+        stack=Path(value["TILLBRIDGE_STACK"]).expanduser().absolute(),
+        secret=_secret(value["TILLBRIDGE_SECRET"]),
+        host=value["TILLBRIDGE_HOST"],
+        port=int(port),
+        public_url=value["TILLBRIDGE_PUBLIC_URL"].rstrip("/"),
+        smtp_url=value["TILLBRIDGE_SMTP_URL"],
+        mail_from=value["TILLBRIDGE_MAIL_FROM"],
+    )
+
+
+def _secret(text: str) -> str:
+    if text and len(text) < SECRET_MIN:
+        mend = f"Set at least {SECRET_MIN} characters that nobody can guess."
+        raise SettingFault("TILLBRIDGE_SECRET", "too short", mend)
+    return text

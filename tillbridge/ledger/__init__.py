@@ -1,0 +1,1 @@
+"""Money: one authoritative double-entry ledger, append-only."""

@@ -1,0 +1,122 @@
+"""Group commit: concurrent postings become one batch, one round trip, one commit.
+
+The batch sizes itself. While a commit is under way, postings gather; when it is done, all that have gathered go
+together. Under light load the batch is one, and waits for nothing.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, Protocol, TypeVar
+
+from tillbridge.kernel.errors import DatabaseFault, TillbridgeError, TryAgain
+
+BATCH_MAX: Final = 500
+"""The most commands in one batch: above it a commit takes longer without getting cheaper per command."""
+
+CLASH_TRIES: Final = 5
+"""How often a batch that clashed with another hub is tried again before each command is told to come back."""
+
+
+class Gathered(Protocol):
+    """A command that can be gathered: it names what no two commands of one batch may share."""
+
+    def collisions(self) -> tuple[object, ...]:
+        """Keys that must be unique within a batch."""
+
+
+C = TypeVar("C", bound=Gathered)
+A = TypeVar("A")
+
+
+def next_batch(waiting: deque[tuple[C, "asyncio.Future[A]"]], most: int) -> list[tuple[C, "asyncio.Future[A]"]]:
+    """Take the next batch off the queue, in order; a command that collides with one before it stays for the next."""
+    taken: list[tuple[C, asyncio.Future[A]]] = []
+    held: list[tuple[C, asyncio.Future[A]]] = []
+    seen: set[object] = set()
+    while waiting and len(taken) < most:
+        item = waiting.popleft()
+        keys = item[0].collisions()
+        if seen.isdisjoint(keys):
+            taken.append(item)
+        else:
+            held.append(item)
+        seen.update(keys)
+    waiting.extendleft(reversed(held))
+    return taken
+
+
+class Gather(Generic[C, A]):
+    """Takes commands one by one and commits them in batches through `commit`, which answers each in order."""
+
+    def __init__(self, commit: Callable[[Sequence[C]], Awaitable[Sequence[A]]], lanes: int = 2) -> None:
+        self._commit = commit
+        self._waiting: deque[tuple[C, asyncio.Future[A]]] = deque()
+        self._idle_lanes = lanes
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def submit(self, command: C) -> A:
+        """Commit one command, with whatever else is waiting; its answer. Raises what the commit raised for it."""
+        future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, future))
+        self._start_lane()
+        return await future
+
+    async def drained(self) -> None:
+        """Wait until everything that was submitted has been answered."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _start_lane(self) -> None:
+        if self._idle_lanes and self._waiting:
+            self._idle_lanes -= 1
+            task = asyncio.create_task(self._run_lane())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _run_lane(self) -> None:
+        try:
+            # One turn of the loop lets requests that arrived in the same read join the first batch.
+            await asyncio.sleep(0)
+            while batch := next_batch(self._waiting, BATCH_MAX):
+                await self._commit_batch(batch)
+        finally:
+            self._idle_lanes += 1
+
+    async def _commit_batch(self, batch: list[tuple[C, "asyncio.Future[A]"]]) -> None:
+        try:
+            answers = await self._with_tries([command for command, _ in batch])
+        except DatabaseFault as fault:
+            await self._one_by_one(batch, fault)
+        except TillbridgeError as error:
+            _fail(batch, error)
+        except BaseException as error:
+            _fail(batch, error)
+            raise
+        else:
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+
+    async def _with_tries(self, commands: Sequence[C]) -> Sequence[A]:
+        for left in range(CLASH_TRIES - 1, -1, -1):
+            try:
+                return await self._commit(commands)
+            except TryAgain:
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _one_by_one(self, batch: list[tuple[C, "asyncio.Future[A]"]], fault: DatabaseFault) -> None:
+        """A batch that PostgreSQL refused is taken apart, so that only the command at fault fails."""
+        if len(batch) == 1:
+            _fail(batch, fault)
+            return
+        for item in batch:
+            await self._commit_batch([item])
+
+
+def _fail(batch: Sequence[tuple[object, "asyncio.Future[A]"]], error: BaseException) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

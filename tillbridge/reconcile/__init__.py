@@ -1,0 +1,1 @@
+"""The backlog: orphans found, explained and repaired by void-and-reissue."""

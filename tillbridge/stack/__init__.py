@@ -1,0 +1,1 @@
+"""The map: systems, hops, SLAs and transformations of one retailer."""

@@ -1,0 +1,146 @@
+"""The stack map as values: the retailer, its systems, and the hops a credit's events travel over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from tillbridge.kernel.errors import NotFound
+
+
+class Role(StrEnum):
+    """What a system is in the retailer's stack. There may be several of one role."""
+
+    POS = "pos"
+    PLATFORM = "platform"
+    PAYMENTS = "payments"
+    ERP = "erp"
+    STOREFRONT = "storefront"
+
+
+class Trigger(StrEnum):
+    """What sets a hop in motion: every event at once, a rhythm, or a timetable."""
+
+    WEBHOOK = "webhook"
+    POLL = "poll"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Retailer:
+    """Whose stack it is. `country` is ISO 3166-1 alpha-2, `currency` ISO 4217, `time_zone` a name of the IANA list."""
+
+    name: str
+    country: str
+    currency: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One system of the stack. A blank text or an empty tuple means the map does not say: everything is accepted.
+
+    `amount_min` and `amount_max` are decimals in major units of the retailer's currency.
+    """
+
+    name: str
+    role: Role
+    connector: str
+    url: str
+    secret: str
+    capabilities: frozenset[str]
+    currencies: tuple[str, ...]
+    buckets: tuple[str, ...]
+    amount_min: str
+    amount_max: str
+    owner: str
+    contact: str
+
+    def __repr__(self) -> str:
+        """Name and role only: a secret must not reach a log by way of a traceback."""
+        return f"System({self.name!r}, role={self.role.value!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """A named transformation on a hop, with its settings (empty when it was written as plain text)."""
+
+    name: str
+    settings: Mapping[str, object] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One edge of the map. It starts when the event is confirmed at `source`.
+
+    `interval` is set for `poll` alone, `schedule` (cron, in the retailer's zone) for `batch` alone. `sla` counts
+    from the moment the event is confirmed at `source`. `attempts`, `backoff`, `backoff_max` and `timeout` say how
+    delivery is tried before it is given up.
+    """
+
+    source: str
+    target: str
+    trigger: Trigger
+    interval: timedelta | None
+    schedule: str
+    sla: timedelta
+    checkpoint: bool
+    transform: tuple[Transform, ...]
+    attempts: int
+    backoff: timedelta
+    backoff_max: timedelta
+    timeout: timedelta
+
+    @property
+    def name(self) -> str:
+        """`source-target`; unique in a stack."""
+        return f"{self.source}-{self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack map that can run. `hops` are in topological order: a hop stands after every hop that feeds it."""
+
+    retailer: Retailer
+    authority: str
+    systems: Mapping[str, System]
+    hops: tuple[Hop, ...]
+    file: str
+
+    def hop(self, name: str) -> Hop:
+        """The hop of this name. Raises NotFound."""
+        for hop in self.hops:
+            if hop.name == name:
+                return hop
+        raise NotFound("hop", name)
+
+    def hops_from(self, system: str) -> tuple[Hop, ...]:
+        """The hops that start at a system, in order."""
+        return tuple(hop for hop in self.hops if hop.source == system)
+
+    def entries(self) -> tuple[Hop, ...]:
+        """The hops that end at the authority: how a register's credit gets onto the ledger."""
+        return tuple(hop for hop in self.hops if hop.target == self.authority)
+
+    def deliveries(self) -> tuple[Hop, ...]:
+        """The hops the hub carries an event over once the authority has it, in order.
+
+        A hop that only a register feeds (pos to ERP, past the authority) is not among them: the retailer's own
+        systems carry it, the hub never sees it.
+        """
+        reached = {self.authority}
+        carried: list[Hop] = []
+        for hop in self.hops:
+            if hop.source in reached:
+                reached.add(hop.target)
+                carried.append(hop)
+        return tuple(carried)
+
+    def upstream(self, hop: Hop) -> Hop | None:
+        """The delivery whose confirmation starts this hop; None when it starts at the authority or at a register.
+
+        A system fed by two deliveries is confirmed by the first of them in order.
+        """
+        if hop.source == self.authority:
+            return None
+        return next((feeding for feeding in self.deliveries() if feeding.target == hop.source), None)

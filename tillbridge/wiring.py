@@ -1,0 +1,202 @@
+"""The composition root: settings and a stack map become a running hub. Nothing below it knows the parts by name."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from tillbridge.checkpoint.claim import Claims
+from tillbridge.checkpoint.ports import Notifier, NotSent
+from tillbridge.checkpoint.register import Checkpoint
+from tillbridge.checkpoint.wait import Settlements
+from tillbridge.connectors.http import HttpConnector
+from tillbridge.connectors.inbox import Inbox
+from tillbridge.connectors.smtp import SmtpNotifier, mail_server
+from tillbridge.credit import store as credit_store
+from tillbridge.credit.codes import Codes
+from tillbridge.credit.desk import Desk
+from tillbridge.handoff.deliver import Deliverer
+from tillbridge.handoff.ports import Connector
+from tillbridge.kernel.clock import Clock, SystemClock
+from tillbridge.kernel.db import Db, embedded, migrate, open_db
+from tillbridge.kernel.errors import SettingFault
+from tillbridge.kernel.ids import Ids, secret_token, secure_chance
+from tillbridge.kernel.settings import Settings
+from tillbridge.stack.model import Stack
+
+SECRET_FILE: Final = "secret"  # noqa: S105 - the name of a file
+INBOX: Final = "inbox:"
+"""What TILLBRIDGE_SMTP_URL says in a demo."""
+
+MAKE_UP: Final = timedelta(days=2)
+"""How far back a starting hub looks for vouchers that its predecessor had no time to open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A running hub: everything the doors (api, console, cli) may use."""
+
+    settings: Settings
+    stack: Stack
+    db: Db
+    clock: Clock
+    ids: Ids
+    chance: random.Random
+    codes: Codes
+    desk: Desk
+    checkpoint: Checkpoint
+    claims: Claims
+    deliverer: Deliverer
+    settlements: Settlements
+    inbox: Inbox | None
+    public_url: str
+
+
+def database_url(settings: Settings) -> str:
+    """The address of the database: the server that was named, or the embedded one, started if need be.
+
+    Raises DatabaseAway when the embedded one does not start.
+    """
+    if settings.database_url:
+        return settings.database_url
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return embedded(settings.data_dir)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, size: int = 8) -> AsyncIterator[Db]:
+    """The database with all its migrations, as a pool of `size` connections. Raises DatabaseError."""
+    url = await asyncio.to_thread(database_url, settings)
+    await migrate(url)
+    async with open_db(url, size=size) as db:
+        yield db
+
+
+def read_secret(settings: Settings) -> bytes:
+    """The secret that codes are hashed with: the one that was set, or a file made at the first start."""
+    if settings.secret:
+        return settings.secret.encode()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    file = settings.data_dir / SECRET_FILE
+    _make_secret(file)
+    return file.read_text("utf-8").strip().encode()
+
+
+def _make_secret(file: Path) -> None:
+    """Make the file if there is none: whole or not at all, readable by its owner alone."""
+    if file.exists():
+        return
+    draft = file.with_suffix(f".{secret_token(6)}")
+    draft.touch(mode=0o600)
+    draft.write_text(secret_token(48), "utf-8")
+    try:
+        file.hardlink_to(draft)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
+
+
+async def open_codes(settings: Settings, db: Db) -> Codes:
+    """The maker of codes. Raises SettingFault when the database's codes were hashed with another secret."""
+    codes = Codes(read_secret(settings))
+    if not await credit_store.same_secret(db, codes.secret_print()):
+        mend = "Set TILLBRIDGE_SECRET, or put back the file 'secret', as it was when this database was first used."
+        raise SettingFault("TILLBRIDGE_SECRET", "this database's codes were hashed with another secret", mend)
+    return codes
+
+
+class NoMailServer:
+    """Stands where no mail server was set: a claim's code cannot go out, and the log says why."""
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        """Raises NotSent."""
+        del to, subject, text
+        raise NotSent("No mail server is set. Set TILLBRIDGE_SMTP_URL, so that one-time codes can go out.")
+
+
+def notifier_for(settings: Settings, clock: Clock, ids: Ids) -> tuple[Notifier, Inbox | None]:
+    """The mail server that was set; for demos an inbox in memory, whose page shows everybody what was sent.
+
+    Raises SettingFault for an address that is no mail server's.
+    """
+    if settings.smtp_url == INBOX:
+        inbox = Inbox(clock)
+        return inbox, inbox
+    if settings.smtp_url:
+        return SmtpNotifier(mail_server(settings.smtp_url, settings.mail_from), clock, ids), None
+    return NoMailServer(), None
+
+
+@asynccontextmanager
+async def open_hub(
+    settings: Settings,
+    stack: Stack,
+    *,
+    public_url: str,
+    clock: Clock | None = None,
+    chance: random.Random | None = None,
+    deliver: bool = True,
+) -> AsyncIterator[Hub]:
+    """A running hub, until the block ends: then what is under way is finished first.
+
+    With `deliver` false it confirms but hands nothing off: `tillbridge work` does that in another process.
+    Raises DatabaseError, SettingFault.
+    """
+    clock = clock or SystemClock()
+    chance = chance or secure_chance()
+    async with AsyncExitStack() as closing:
+        db = await closing.enter_async_context(open_database(settings))
+        codes = await open_codes(settings, db)
+        ids, settlements = Ids(clock, chance), Settlements()
+        connectors = await closing.enter_async_context(open_connectors(stack))
+        deliverer = Deliverer(db, stack, connectors, clock, chance, settlements.settled)
+        desk = Desk(db, stack, clock, ids, codes, deliverer.wake if deliver else _nobody_listens)
+        checkpoint = Checkpoint(db, desk, stack, clock, ids, codes, settlements, public_url)
+        notifier, inbox = notifier_for(settings, clock, ids)
+        claims = Claims(db, desk, stack, clock, ids, chance, codes, notifier)
+        await checkpoint.make_up(clock.now() - MAKE_UP)
+        closing.push_async_callback(desk.drained)
+        closing.push_async_callback(checkpoint.drained)
+        if deliver:
+            closing.push_async_callback(_stop, deliverer, asyncio.create_task(deliverer.run()))
+        yield Hub(
+            settings,
+            stack,
+            db,
+            clock,
+            ids,
+            chance,
+            codes,
+            desk,
+            checkpoint,
+            claims,
+            deliverer,
+            settlements,
+            inbox,
+            public_url,
+        )
+
+
+@asynccontextmanager
+async def open_connectors(stack: Stack) -> AsyncIterator[Mapping[str, Connector]]:
+    """A connector for each system that can be reached live, by the system's name."""
+    async with AsyncExitStack() as closing:
+        connectors: dict[str, Connector] = {}
+        for system in stack.systems.values():
+            if system.connector == "http":
+                connectors[system.name] = await closing.enter_async_context(HttpConnector(system.url, system.secret))
+        yield connectors
+
+
+async def _stop(deliverer: Deliverer, running: "asyncio.Task[None]") -> None:
+    await deliverer.stop()
+    await running
+
+
+def _nobody_listens(hops: Iterable[str]) -> None:
+    """The hops are worked in another process, which looks for itself."""
