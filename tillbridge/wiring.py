@@ -1,9 +1,10 @@
 """The composition root: settings and a stack map become a running hub. Nothing below it knows the parts by name."""
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,15 +23,20 @@ from tillbridge.credit.desk import Desk
 from tillbridge.handoff.deliver import Deliverer
 from tillbridge.handoff.ports import Connector
 from tillbridge.kernel.clock import Clock, SystemClock
-from tillbridge.kernel.db import Db, embedded, migrate, open_db
-from tillbridge.kernel.errors import SettingFault
+from tillbridge.kernel.db import Db, embedded, migrate, open_db, revive_embedded
+from tillbridge.kernel.errors import DatabaseAway, SettingFault
 from tillbridge.kernel.ids import Ids, secret_token, secure_chance
 from tillbridge.kernel.settings import Settings
 from tillbridge.stack.model import Stack
 
+_LOG: Final = logging.getLogger("tillbridge.wiring")
+
 SECRET_FILE: Final = "secret"  # noqa: S105 - the name of a file
 INBOX: Final = "inbox:"
 """What TILLBRIDGE_SMTP_URL says in a demo."""
+
+LOOK: Final = timedelta(seconds=1)
+"""How often a hub looks whether its embedded database is alive."""
 
 MAKE_UP: Final = timedelta(days=2)
 """How far back a starting hub looks for vouchers that its predecessor had no time to open."""
@@ -153,7 +159,9 @@ async def open_hub(
         db = await closing.enter_async_context(open_database(settings))
         codes = await open_codes(settings, db)
         ids, settlements = Ids(clock, chance), Settlements()
-        connectors = await closing.enter_async_context(open_connectors(stack))
+        if not settings.database_url:
+            await closing.enter_async_context(_kept_alive(settings, db))
+        connectors = await closing.enter_async_context(open_connectors(stack, clock))
         deliverer = Deliverer(db, stack, connectors, clock, chance, settlements.settled)
         desk = Desk(db, stack, clock, ids, codes, deliverer.wake if deliver else _nobody_listens)
         checkpoint = Checkpoint(db, desk, stack, clock, ids, codes, settlements, public_url)
@@ -183,14 +191,35 @@ async def open_hub(
 
 
 @asynccontextmanager
-async def open_connectors(stack: Stack) -> AsyncIterator[Mapping[str, Connector]]:
+async def open_connectors(stack: Stack, clock: Clock) -> AsyncIterator[Mapping[str, Connector]]:
     """A connector for each system that can be reached live, by the system's name."""
     async with AsyncExitStack() as closing:
         connectors: dict[str, Connector] = {}
         for system in stack.systems.values():
             if system.connector == "http":
-                connectors[system.name] = await closing.enter_async_context(HttpConnector(system.url, system.secret))
+                connector = HttpConnector(system.url, system.secret, clock)
+                connectors[system.name] = await closing.enter_async_context(connector)
         yield connectors
+
+
+@asynccontextmanager
+async def _kept_alive(settings: Settings, db: Db) -> AsyncIterator[None]:
+    """Start the embedded PostgreSQL again when it dies: nobody else looks after it."""
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(LOOK.total_seconds())
+            if not await db.answers():
+                _LOG.warning("the embedded PostgreSQL does not answer; starting it again")
+                with suppress(DatabaseAway):
+                    await asyncio.to_thread(revive_embedded, settings.data_dir)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
 
 
 async def _stop(deliverer: Deliverer, running: "asyncio.Task[None]") -> None:

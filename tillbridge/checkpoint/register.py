@@ -1,9 +1,9 @@
 """The synchronous confirmation at the register: who is it, issue, and a receipt before the customer leaves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from tillbridge.checkpoint import store
 from tillbridge.checkpoint.model import HopLine, Receipt, Sale, Turned, VoucherLink, personal
@@ -11,11 +11,13 @@ from tillbridge.checkpoint.receipt import entry_lines, kept_lines, routed_lines
 from tillbridge.checkpoint.sentences import sentence
 from tillbridge.checkpoint.tokens import claim_code, token_hash, voucher_link
 from tillbridge.checkpoint.voucher import amount_words
-from tillbridge.checkpoint.wait import Settlements
+from tillbridge.checkpoint.wait import Awaited, Settlements
 from tillbridge.credit.codes import Codes
 from tillbridge.credit.desk import Desk
 from tillbridge.credit.model import Issue
 from tillbridge.handoff import store as handoffs
+from tillbridge.handoff.model import CLAIM
+from tillbridge.handoff.model import State as HandoffState
 from tillbridge.identity.model import Given, Linked, Resolution, Unresolved
 from tillbridge.identity.recognise import candidates_for, recognise
 from tillbridge.kernel.clock import Clock, time_text
@@ -26,6 +28,9 @@ from tillbridge.kernel.money import Money
 from tillbridge.ledger.gather import Gather
 from tillbridge.ledger.model import Posted, State
 from tillbridge.stack.model import Stack
+
+MOVING: Final = frozenset({HandoffState.DUE, HandoffState.SENDING, HandoffState.UNKNOWN})
+"""States of a handoff that may confirm while the register waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +176,18 @@ class Checkpoint:
         return entry + kept_lines(self._stack, [one for one in kept if one.version == posted.version])
 
     async def _wait(self, posted: Posted, hops: Sequence[str], patience: timedelta) -> None:
-        """Wait for those of the hops that have not settled yet. Interest is shown first, then the truth looked at, so
-        that a confirmation between the two is not missed."""
-        kept = await handoffs.of_credit(self._db, posted.credit_id)
-        open_hops = [
-            one.hop
-            for one in kept
-            if one.version == posted.version and one.hop in hops and one.state in ("due", "sending", "unknown")
-        ]
-        await self._waits.wait([(posted.credit_id, posted.version, hop) for hop in open_hops], patience)
+        """Wait for those of the hops that have not settled yet. What waits for a claim is not waited for."""
+
+        async def still_open() -> Container[Awaited]:
+            kept = await handoffs.of_credit(self._db, posted.credit_id)
+            return {
+                (one.credit_id, one.version, one.hop)
+                for one in kept
+                if one.state in MOVING or (one.state is HandoffState.WAITING and CLAIM not in one.waits_for.split())
+            }
+
+        awaited = [(posted.credit_id, posted.version, hop) for hop in hops]
+        await self._waits.wait(awaited, patience, still_open)
 
     def _receipt(self, sale: Sale, posted: Posted, lines: tuple[HopLine, ...], *, replay: bool) -> Receipt:
         unclaimed = posted.state is State.UNCLAIMED

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -26,17 +26,24 @@ class Settlements:
             for event in self._events.pop((credit_id, version, hop), ()):
                 event.set()
 
-    async def wait(self, awaited: Iterable[Awaited], patience: timedelta) -> None:
-        """Return when all have settled or patience is over. Ask for it before the hops are told, or miss them."""
-        events = [(key, self._expect(key)) for key in awaited]
+    async def wait(
+        self, awaited: Iterable[Awaited], patience: timedelta, still_open: Callable[[], Awaitable[Container[Awaited]]]
+    ) -> None:
+        """Return when all have settled or patience is over.
+
+        Interest is shown first and `still_open` asked after that, so that one which settles in between is not missed.
+        """
+        events = {key: self._expect(key) for key in awaited}
         try:
             async with asyncio.timeout(min(patience, WAIT_MAX).total_seconds()):
-                for _, event in events:
-                    await event.wait()
+                unsettled = await still_open()
+                for key, event in events.items():
+                    if key in unsettled:
+                        await event.wait()
         except TimeoutError:
             return
         finally:
-            for key, event in events:
+            for key, event in events.items():
                 self._forget(key, event)
 
     def _expect(self, key: Awaited) -> asyncio.Event:

@@ -57,8 +57,9 @@ async def _work(settings: Settings, stack: Stack) -> None:
 
 
 async def _deliver(db: Db, stack: Stack) -> None:
-    async with open_connectors(stack) as connectors:
-        deliverer = Deliverer(db, stack, connectors, SystemClock(), secure_chance(), None)
+    clock = SystemClock()
+    async with open_connectors(stack, clock) as connectors:
+        deliverer = Deliverer(db, stack, connectors, clock, secure_chance(), None)
         running = asyncio.create_task(deliverer.run())
         try:
             await until_told(lambda: say(f"Handing off for {stack.retailer.name}. Stop with Ctrl-C."))

@@ -59,7 +59,8 @@ class HttpConnector:
     """The way to one system. An async context manager: it keeps connections open between deliveries."""
 
     def __init__(self, url: str, secret: str, clock: Clock | None = None) -> None:
-        self._events = url.rstrip("/") + "/tillbridge/events"
+        self._url = url
+        self._events = _address(url.rstrip("/") + "/tillbridge/events")
         self._secret = secret_bytes(secret)
         self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
@@ -82,12 +83,14 @@ class HttpConnector:
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Hand over one event; waits at most the delivery's timeout."""
+        if self._events is None:
+            return self._no_address()
         body = msgspec.json.encode(delivery.body)
         headers = {"Content-Type": "application/json", "Idempotency-Key": delivery.key}
         headers |= signed(delivery.key, int(self._clock.now().timestamp()), body, self._secret)
         try:
             async with self._open().post(
-                URL(self._events), data=body, headers=headers, timeout=_timeout(delivery), allow_redirects=False
+                self._events, data=body, headers=headers, timeout=_timeout(delivery), allow_redirects=False
             ) as response:
                 return outcome_of(response.status, await _read(response), response.headers)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
@@ -99,7 +102,9 @@ class HttpConnector:
 
     async def probe(self, delivery: Delivery) -> Found:
         """Ask whether the event has been applied; waits at most the delivery's timeout."""
-        url = URL(f"{self._events}/{quote(delivery.key, safe='')}", encoded=True)
+        if self._events is None:
+            return self._no_address()
+        url = self._events.joinpath(quote(delivery.key, safe=""), encoded=True)
         try:
             async with self._open().get(url, timeout=_timeout(delivery), allow_redirects=False) as response:
                 return found_of(response.status, await _read(response))
@@ -107,6 +112,9 @@ class HttpConnector:
             return NotSent(f"No answer to the question within {delivery.timeout:g} s.")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return NotSent(f"It could not be asked: {_words(error)}.")
+
+    def _no_address(self) -> NotSent:
+        return NotSent(f"The system's url {self._url!r} is no address.")
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -195,6 +203,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except (TypeError, ValueError):
         return None
     return max(0.0, span.total_seconds())
+
+
+def _address(text: str) -> URL | None:
+    """An http address, or None when it is none."""
+    try:
+        url = URL(text)
+        return url if url.scheme in {"http", "https"} and url.host and url.port else None
+    except ValueError:
+        return None
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -68,6 +68,8 @@ _OUTCOMES: Final[Mapping[str, str]] = {
     "not-there": "{target} does not have it: it is sent again",
     "not-yet": "{target} is still at work on it",
     "cannot-tell": "{target} cannot say whether it has it",
+    "expired": "The worker that was sending to {target} gave no sign any more: {target} is asked",
+    "not-asked": "{target} could not be asked whether it has it: it is asked again",
 }
 
 
@@ -126,7 +128,7 @@ def _of_attempt(handoff: HandoffView, hop: Hop | None, attempt: AttemptView) -> 
 def _mark_of(outcome: str) -> Mark:
     if outcome in ("confirmed", "there"):
         return "confirmed"
-    return "unknown" if outcome in ("unknown", "cannot-tell") else "pending"
+    return "unknown" if outcome in ("unknown", "cannot-tell", "expired", "not-asked") else "pending"
 
 
 def _as_it_stands(handoff: HandoffView, hop: Hop | None, now: datetime) -> list[Fact]:

@@ -38,6 +38,10 @@ IDLE: Final = 0.5
 GRACE: Final = timedelta(seconds=10)
 """How long a stop waits for what is under way."""
 
+FRESH: Final = 2.0
+"""Seconds after which what the database answers to a claim is no longer sent: its lease may run out under way."""
+
+_WIND_UP: Final = 5.0
 _REST_MAX: Final = 2.0
 _SPARE: Final = 1.0
 _log = logging.getLogger("tillbridge.handoff")
@@ -144,7 +148,7 @@ class Deliverer:
         self.wake()
 
     async def _turn(self) -> None:
-        at = self._clock.now()
+        at, began = self._clock.now(), time.monotonic()
         results, self._results = self._results, []
         rooms = self._rooms(at, results) if self._watch.ready and self._stop_by is None else []
         if not results and not rooms:
@@ -161,7 +165,11 @@ class Deliverer:
             raise
         self._free(results)
         self._tell(settled)
-        await self._start(at, claimed, rooms)
+        slow = max(time.monotonic() - began, (self._clock.now() - at).total_seconds()) > FRESH
+        if claimed and (slow or self._stop_by is not None):
+            await store.give_back(self._db, [one.lease for one in claimed])
+        else:
+            self._start(at, claimed, rooms)
 
     def _rooms(self, at: datetime, results: Sequence[Result]) -> list[Room]:
         """Room on every hop that was woken, or that these results may have made something due on."""
@@ -213,10 +221,7 @@ class Deliverer:
             except Exception:
                 _log.exception("A listener stumbled over a settled handoff.")
 
-    async def _start(self, at: datetime, claimed: Sequence[Claimed], rooms: Sequence[Room]) -> None:
-        if claimed and self._stop_by is not None:
-            await store.give_back(self._db, [one.lease for one in claimed])
-            return
+    def _start(self, at: datetime, claimed: Sequence[Claimed], rooms: Sequence[Room]) -> None:
         for one in claimed:
             lane = self._lanes[one.lease.hop]
             if lane.start(at):
@@ -265,9 +270,10 @@ class Deliverer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            await self._turn()
-        except DatabaseError as error:
-            _log.warning("Left for the leases to run out: %s", error)
+            async with asyncio.timeout(_WIND_UP):
+                await self._turn()
+        except (DatabaseError, TimeoutError) as error:
+            _log.warning("Left for the leases to run out: %s", str(error) or "the database does not answer")
 
 
 def _lanes(stack: Stack, connectors: Mapping[str, Connector], concurrency: int) -> dict[str, Lane]:

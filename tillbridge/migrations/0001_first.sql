@@ -778,6 +778,11 @@ BEGIN
         ELSIF r.state IN ('dead', 'parked') THEN
             UPDATE handoff.handoff AS h SET state = 'waiting', waits_for = 'earlier'
             WHERE h.credit_id = r.credit_id AND h.hop = r.hop AND h.version > r.version AND h.state = 'due';
+        ELSIF r.state = 'due' AND r.due_at > p_at THEN
+            -- What comes after it cannot go sooner: without this, every claim would step over it in vain.
+            UPDATE handoff.handoff AS h SET due_at = r.due_at
+            WHERE h.credit_id = r.credit_id AND h.hop = r.hop AND h.version > r.version AND h.state = 'due'
+                AND h.due_at < r.due_at;
         END IF;
     END LOOP;
 

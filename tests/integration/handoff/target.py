@@ -5,11 +5,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import unquote
 
 from aiohttp import web
 
 Handler = Callable[["Target", str, dict[str, Any], web.Request], Awaitable[web.Response]]
+
+
+async def nothing() -> None:
+    """There is no server to stop yet."""
 
 
 class Target:
@@ -25,6 +28,7 @@ class Target:
         self.script: list[Handler] = []
         self.always: Handler = confirm
         self.can_be_asked = True
+        self.stop: Callable[[], Awaitable[None]] = nothing
 
     def apply(self, key: str, body: dict[str, Any]) -> str:
         """Write an event into the book, once; the reference."""
@@ -45,7 +49,7 @@ class Target:
         self.probes += 1
         if not self.can_be_asked:
             return web.json_response({"code": "no-probe", "message": "Nobody can ask here."}, status=405)
-        key = unquote(request.match_info["key"])
+        key = request.match_info["key"]
         if key in self.book:
             return web.json_response({"state": "applied", "reference": f"ref-{key[:8]}"})
         return web.json_response({"code": "not-applied", "message": "Nothing by this key."}, status=404)
@@ -98,6 +102,7 @@ async def serve(target: Target | None = None, port: int = 0) -> AsyncIterator[Ta
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)
     await site.start()
+    target.stop = runner.cleanup
     target.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield target

@@ -243,6 +243,29 @@ async def test_a_lease_given_back_is_as_if_it_had_not_been_taken(db: Db) -> None
     assert (view.state, view.attempts) == ("unknown", 1)
 
 
+async def test_what_the_database_answered_too_late_is_not_sent_on_a_lease_about_to_end(
+    db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve() as target:
+        stack = one_hop(target.url)
+        credit, _ = await post(db, stack)
+        given, slept = store.turn, list[int]()
+
+        async def slowly(*everything: Any) -> Any:
+            answer = await given(*everything)
+            if answer[1] and not slept:
+                await asyncio.sleep(0.3)
+                slept.append(target.requests.total())
+            return answer
+
+        monkeypatch.setattr(store, "turn", slowly)
+        monkeypatch.setattr("tillbridge.handoff.deliver.FRESH", 0.2)
+        async with delivering(db, stack):
+            view = await in_state(db, credit, "confirmed")
+    assert slept == [0]
+    assert (view.attempts, [one.outcome for one in view.history]) == (1, ["confirmed"])
+
+
 async def test_a_stop_finishes_what_is_under_way_and_leaves_the_rest_due(db: Db) -> None:
     async def unhurried(target: Target, key: str, body: dict[str, Any], request: web.Request) -> web.Response:
         await asyncio.sleep(0.2)

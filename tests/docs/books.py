@@ -1,0 +1,112 @@
+"""Tables for the reference that are made from tuples in the code: settings, refusals, states, accounts, switches."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from tillbridge.api.problems import STATUS_OF_REFUSAL
+from tillbridge.checkpoint.sentences import CASHIER
+from tillbridge.connectors import pos_csv
+from tillbridge.credit.model import HOUSE_OF_BUCKET, HOUSE_OF_REDEMPTION, HOUSE_OF_VOID
+from tillbridge.kernel.settings import SETTINGS
+from tillbridge.ledger.model import REFUSALS, STATES
+from tillbridge.simulate import erp, processor, storefront, till
+from tillbridge.simulate.faults import DEMO, SWITCHES
+
+RETRY_WORDS: Final = {
+    "safe": "the same key again, later",
+    "new_key": "mend it and send a new key",
+    "never": "do not send it again",
+}
+"""What `retry` says, for a reader."""
+
+SYSTEMS_WITH_SWITCHES: Final = {
+    "registers": till.SWITCHES,
+    "processor": processor.SWITCHES,
+    "erp": erp.SWITCHES,
+    "web": storefront.SWITCHES,
+}
+"""Which simulated system has which fault switches."""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def settings() -> str:
+    """Every setting with its default and its sentence."""
+    rows = [(f"`{one.name}`", f"`{one.default}`" if one.default else "blank", one.help) for one in SETTINGS]
+    return table(("name", "default", "what it says"), rows)
+
+
+def refusals() -> str:
+    """Every refusal with both of its sentences, in order of precedence."""
+    return "\n\n".join(
+        f"### `{one.code}`\n\n"
+        f"- Answer: {STATUS_OF_REFUSAL[one.code]}; `retry` is `{one.retry}`: {RETRY_WORDS[one.retry]}"
+        f"{f'; `field` is `{one.field}`' if one.field else ''}.\n"
+        f"- The cashier reads: {one.cashier}\n"
+        f"- The engineer reads: {one.engineer}."
+        for one in REFUSALS
+    )
+
+
+def refusal_order() -> str:
+    """The codes in order of precedence."""
+    rows = [
+        (str(place), f"[`{one.code}`](../reference/refusals.md#{one.code})", one.cashier)
+        for place, one in enumerate(REFUSALS, start=1)
+    ]
+    return table(("order", "code", "the cashier reads"), rows)
+
+
+def credit_states() -> str:
+    """Every state of a credit with its sentence."""
+    return table(("state", "meaning"), [(f"`{state.value}`", sentence) for state, sentence in STATES.items()])
+
+
+def house_accounts() -> str:
+    """The accounts of the ledger: what is owed, and what stands against it."""
+    issued = [
+        (f"issue, bucket `{bucket}`", f"`{house}` −", f"`owed:{bucket}` +") for bucket, house in HOUSE_OF_BUCKET.items()
+    ]
+    taken = [
+        (word, f"`{house}` +", "`owed:`*bucket* −")
+        for word, house in (("redeem", HOUSE_OF_REDEMPTION), ("void", HOUSE_OF_VOID))
+    ]
+    return table(("command", "house account", "owed to the customer"), [*issued, *taken])
+
+
+def cashier() -> str:
+    """The cashier's sentence for each outcome that is no refusal."""
+    return table(("outcome", "the cashier reads"), [(f"`{outcome}`", said) for outcome, said in CASHIER.items()])
+
+
+def switches() -> str:
+    """Every fault switch: what to send for it, and which systems have it."""
+    rows = [
+        (f"`{name}`", _said(sentence), ", ".join(who for who, has in SYSTEMS_WITH_SWITCHES.items() if name in has))
+        for name, sentence in SWITCHES.items()
+    ]
+    return table(("switch", "what to send", "systems that have it"), rows)
+
+
+def _said(sentence: str) -> str:
+    """The sentence with its JSON set as code."""
+    start = sentence.find("{") if "{" in sentence else sentence.find("[")
+    end = max(sentence.rfind("}"), sentence.rfind("]")) + 1
+    return sentence if start < 0 else f"{sentence[:start]}`{sentence[start:end]}`{sentence[end:]}"
+
+
+def demo_faults() -> str:
+    """The switches that the demo sets."""
+    rows = [(system, f"`{msgspec.json.encode(faults).decode()}`") for system, faults in DEMO.items()]
+    return table(("system", "switches in the demo"), rows)
+
+
+def export_columns() -> str:
+    """The columns of a register's export."""
+    return ", ".join(f"`{name}`" for name in pos_csv.COLUMNS)
