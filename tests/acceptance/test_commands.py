@@ -59,7 +59,7 @@ async def test_what_people_ask_for(rig: Rig, data_dir: Path) -> None:
 
     status, out, err = await tillbridge("trail", "T0063-118", *mapped, folder=data_dir)
     assert status == 0, err
-    for word in ("Issued at the register", "88.00 USD", "Redeemed 30.00 USD", "balance 58.00 USD", "On its way"):
+    for word in ("Issued at the register", "88.00 USD", "Redeemed: 30.00 USD, 58.00 USD left", "On its way"):
         assert word in " ".join(out.split()), out
     status, out, err = await tillbridge("trail", "T0063-119", *mapped, "--format", "json", folder=data_dir)
     (trail,) = json.loads(out)

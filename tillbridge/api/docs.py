@@ -1,7 +1,7 @@
 """The documentation of the HTTP interface, made from the table of routes: an OpenAPI file and a page that is read."""
 
 import html
-import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -81,9 +81,11 @@ def _parameters(route: Route) -> Sequence[Mapping[str, Any]]:
     parts = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
     found: list[Mapping[str, Any]] = [{"name": part, "in": "path", "required": True, "schema": text} for part in parts]
     if route.change:
-        found.append({"name": "Idempotency-Key", "in": "header", "required": True, "schema": text})
+        said = "One for every change, such as `store-register-timestamp`."
+        found.append({"name": "Idempotency-Key", "in": "header", "required": True, "schema": text, "description": said})
     if route.path == "/v1/credits" and route.method == "POST":
-        found.append({"name": "Prefer", "in": "header", "required": False, "schema": text})
+        said = "`wait=3` holds the answer for up to 3 seconds."
+        found.append({"name": "Prefer", "in": "header", "required": False, "schema": text, "description": said})
     found += [{"name": n, "in": "query", "schema": text, "description": said} for n, said in route.query.items()]
     return found
 
@@ -116,14 +118,14 @@ def _section(route: Route, operation: Mapping[str, Any], schemas: Mapping[str, A
     right = f" Right: <code>{route.right.value}</code>." if route.right else " Open to anybody."
     inputs = "".join(
         f"<tr><td><code>{html.escape(one['name'])}</code></td><td>{one['in']}</td>"
-        f"<td>{html.escape(one.get('description', ''))}</td></tr>"
+        f"<td>{_marked(one.get('description', ''))}</td></tr>"
         for one in operation["parameters"]
     )
     shape = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     fields = _fields(shape, schemas) if shape else ""
     table = f"<table><tbody>{inputs}{fields}</tbody></table>" if inputs or fields else ""
     title = f"<h2><code>{route.method} {html.escape(route.path)}</code></h2>"
-    return f'<section class="card">{title}<p>{html.escape(route.summary)}{right}</p>{table}</section>'
+    return f'<section class="card">{title}<p>{_marked(route.summary)}{right}</p>{table}</section>'
 
 
 def _fields(shape: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
@@ -133,10 +135,34 @@ def _fields(shape: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
     needed = set(resolved.get("required", ()))
     rows = (
         f"<tr><td><code>{html.escape(name)}</code></td><td>body{', needed' if name in needed else ''}</td>"
-        f"<td><code>{html.escape(json.dumps(what))}</code></td></tr>"
+        f"<td>{_words(what, schemas)}</td></tr>"
         for name, what in resolved.get("properties", {}).items()
     )
     return "".join(rows)
+
+
+def _words(shape: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    """What a field takes, in words."""
+    if "anyOf" in shape:
+        return " or ".join(_words(one, schemas) for one in shape["anyOf"] if one.get("type") != "null")
+    if "$ref" in shape:
+        fields = schemas[shape["$ref"].rpartition("/")[2]].get("properties", {})
+        return "object with " + ", ".join(f"<code>{html.escape(name)}</code>" for name in fields)
+    if "enum" in shape:
+        return "one of " + ", ".join(f"<code>{html.escape(str(one))}</code>" for one in shape["enum"])
+    if shape.get("type") == "array":
+        most = f", at most {shape['maxItems']}" if "maxItems" in shape else ""
+        return f"list{most}, each {_words(shape['items'], schemas)}"
+    if shape.get("format") == "date-time":
+        return "time with offset, such as <code>2026-11-21T14:02:11-05:00</code>"
+    if shape.get("type") == "string":
+        return f"text of at most {shape['maxLength']} characters" if "maxLength" in shape else "text"
+    return "true or false" if shape.get("type") == "boolean" else html.escape(str(shape.get("type", "")))
+
+
+def _marked(text: str) -> str:
+    """A sentence with its `code` set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def add_docs(app: web.Application) -> None:

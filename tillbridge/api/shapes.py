@@ -137,7 +137,13 @@ def trail(one: Trail) -> Mapping[str, Any]:
     """A trail and what it comes to."""
     verdict = one.verdict
     return {
-        "verdict": {"state": verdict.mark, "sentence": verdict.sentence, "mend": verdict.mend, "hops": verdict.hops},
+        "verdict": {
+            "state": verdict.mark,
+            "heading": verdict.heading,
+            "sentence": verdict.sentence,
+            "mend": verdict.mend,
+            "hops": verdict.hops,
+        },
         "facts": [fact(line) for line in one.facts],
     }
 

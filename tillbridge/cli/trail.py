@@ -75,7 +75,9 @@ def _row(now: CreditNow, fact: Fact) -> dict[str, str]:
 def _print(now: CreditNow, trail: Trail, zone: ZoneInfo) -> None:
     console = Console()
     console.print(f"[bold]{now.kind.replace('_', ' ')} …{now.code_last4}[/bold]  {now.credit_id}")
-    console.print(f"{MARKS[trail.verdict.mark]} {escape(trail.verdict.sentence)} {escape(trail.verdict.mend)}\n")
+    verdict = trail.verdict
+    said = f"[bold]{escape(verdict.heading)}.[/bold] {escape(verdict.sentence)} {escape(verdict.mend)}"
+    console.print(f"{MARKS[verdict.mark]} {said}\n")
     table = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(3):
         table.add_column()

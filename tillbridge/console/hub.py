@@ -49,6 +49,7 @@ from tillbridge.stack.model import Role
 from tillbridge.wiring import Hub
 
 NEEDS_MAX: Final = 10
+STUCK_MAX: Final = 5
 FOUND_MAX: Final = 50
 PAGE: Final = 50
 
@@ -167,7 +168,7 @@ class HubConsole:
             checkpoint.count_open_reviews(hub.db),
         )
         online, due = self._online(counts)
-        needs, more = await self._needs()
+        needs, more = await self._needs(reviews, counts)
         owed: dict[str, int] = {}
         for one in totals:
             if one.account.startswith("owed:"):
@@ -198,26 +199,29 @@ class HubConsole:
         dead = sum(one.count - one.late for one in ours if one.state is State.DEAD)
         return in_time, arrived + missing + dead
 
-    async def _needs(self) -> tuple[tuple[Need, ...], int]:
-        """What needs a person, the oldest review first, and how many more there are."""
+    async def _needs(self, reviews: int, counts: Sequence[HopCount]) -> tuple[tuple[Need, ...], int]:
+        """What needs a person: what is stuck first, then the oldest reviews; and how many more there are."""
         hub, at = self._hub, self._hub.clock.now()
-        reviews = await checkpoint.open_reviews(hub.db, None, NEEDS_MAX)
         stuck: list[HandoffView] = []
         for state in (State.DEAD, State.PARKED, None):
-            page, _ = await handoffs.page(hub.db, at, state, limit=NEEDS_MAX)
+            page, _ = await handoffs.page(hub.db, at, state, limit=STUCK_MAX)
             stuck += [one for one in page if key_not_in(one, stuck)]
-        credits_now = await self._credits({*(one.credit_id for one in reviews), *(one.credit_id for one in stuck)})
+        stuck = stuck[:STUCK_MAX]
+        queue = await checkpoint.open_reviews(hub.db, None, NEEDS_MAX - len(stuck))
+        credits_now = await self._credits({*(one.credit_id for one in queue), *(one.credit_id for one in stuck)})
         needs = [
-            _need(credits_now[one.credit_id], one.sentence, Badge(Mark.PENDING, "review"), one.opened_at)
-            for one in reviews
-            if one.credit_id in credits_now
-        ]
-        needs += [
             _need(credits_now[one.credit_id], self._why(one), _stuck_badge(one), one.recorded_at)
             for one in stuck
             if one.credit_id in credits_now
         ]
-        return tuple(needs[:NEEDS_MAX]), max(0, len(needs) - NEEDS_MAX)
+        needs += [
+            _need(credits_now[one.credit_id], one.sentence, Badge(Mark.PENDING, "review"), one.opened_at)
+            for one in queue
+            if one.credit_id in credits_now
+        ]
+        numbers = _numbers(counts)
+        waiting = reviews + numbers["late"] + numbers.get("dead", 0) + numbers.get("parked", 0)
+        return tuple(needs), max(0, waiting - len(needs))
 
     def _why(self, one: HandoffView) -> str:
         hop = standing.hop_words(one.hop, self._hub.stack)

@@ -58,12 +58,12 @@ _CREDIT_BADGES: Final[Mapping[CreditState, Badge]] = {
     CreditState.EXPIRED: Badge(Mark.QUIET, "expired"),
 }
 
-_TITLES: Final[Mapping[str, tuple[str, str]]] = {
-    "confirmed": ("Where it is", "Everywhere it should be"),
-    "pending": ("Where it is", "On its way"),
-    "late": ("Why it is late", "Late"),
-    "dead": ("Why it is not there", "Lost on the way"),
-    "unknown": ("What is not known", "An answer was lost"),
+_TITLES: Final[Mapping[str, str]] = {
+    "confirmed": "Where it is",
+    "pending": "Where it is",
+    "late": "Why it is late",
+    "dead": "Why it is not there",
+    "unknown": "What is not known",
 }
 
 
@@ -117,8 +117,8 @@ def fact(one: TrailFact) -> Fact:
 
 def explanation(verdict: Verdict) -> Explanation:
     """Where a credit is, in words: what happened, whether the money is safe, what to do."""
-    title, heading = _TITLES[verdict.mark or "confirmed"]
-    return Explanation(title, heading, (verdict.sentence, verdict.mend), Mark(verdict.mark or "confirmed"))
+    mark = verdict.mark or "confirmed"
+    return Explanation(_TITLES[mark], verdict.heading, (verdict.sentence, verdict.mend), Mark(mark))
 
 
 def key_of(one: HandoffView) -> str:

@@ -9,7 +9,8 @@ from tillbridge.handoff.model import AttemptView, HandoffView, State
 from tillbridge.kernel.money import Money
 from tillbridge.ledger.model import Line, Verb
 from tillbridge.ledger.model import State as CreditState
-from tillbridge.stack.model import Hop, Stack
+from tillbridge.stack.draw import place
+from tillbridge.stack.model import Stack
 
 Mark = Literal["confirmed", "pending", "late", "dead", "unknown", ""]
 """The state of a line as a word; blank for a plain fact."""
@@ -35,9 +36,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Where the credit is: one sentence, whether the money is safe, what to do; and the hops that are late or stuck."""
+    """Where the credit is: in two or three words, in a sentence that says whether the money is safe, and what to do;
+    and the hops that are late or stuck."""
 
     mark: Mark
+    heading: str
     sentence: str
     mend: str
     hops: tuple[str, ...] = ()
@@ -52,9 +55,9 @@ class Trail:
 
 
 _DONE: Final[Mapping[Verb, str]] = {
-    Verb.ISSUE: "Issued at the register and confirmed on the ledger",
-    Verb.REDEEM: "Redeemed",
-    Verb.VOID: "Voided",
+    Verb.ISSUE: "Issued at the register and confirmed on the ledger: {amount}",
+    Verb.REDEEM: "Redeemed: {amount}, {left} left",
+    Verb.VOID: "Voided: {amount} taken back",
     Verb.CLAIM: "Claimed: linked to the customer's account",
 }
 
@@ -83,9 +86,9 @@ def trail(
     """The trail of a credit from its statement, its handoffs and other facts (refusals, vouchers, claims)."""
     facts = [_of_line(line) for line in lines]
     for handoff in handoffs:
-        hop = stack.hop(handoff.hop) if handoff.hop in {one.name for one in stack.hops} else None
-        facts.extend(_of_attempts(handoff, hop))
-        facts.extend(_as_it_stands(handoff, hop, now))
+        way = _way(stack, handoff.hop)
+        facts.extend(_of_attempt(handoff, way, attempt) for attempt in handoff.history)
+        facts.extend(_as_it_stands(handoff, way, now))
     facts.extend(others)
     return Trail(tuple(sorted(facts, key=lambda fact: fact.at)), verdict(stack, lines, handoffs, now))
 
@@ -98,31 +101,42 @@ def _of_line(line: Line) -> Fact:
         if value
     )
     parts = (where, f"receipt {origin.transaction_id}" if origin.transaction_id else "", line.reason, f"key {line.key}")
-    amount = f" {Money(line.amount, line.currency)}, balance {Money(line.balance, line.currency)}"
-    what = _DONE[line.verb] + (amount if line.verb is not Verb.CLAIM else "")
+    what = _DONE[line.verb].format(amount=Money(line.amount, line.currency), left=Money(line.balance, line.currency))
     if line.verb is Verb.ISSUE and line.state is CreditState.UNCLAIMED:
-        what += ": no customer could be named"
+        what += "; no customer could be named"
     detail = ", ".join(part for part in parts if part)
     return Fact(line.recorded_at, what, detail, "confirmed", occurred_at=line.occurred_at)
 
 
-def _of_attempts(handoff: HandoffView, hop: Hop | None) -> list[Fact]:
-    return [_of_attempt(handoff, hop, attempt) for attempt in handoff.history]
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A hop as a trail names it: its target for people, and its promise where the map still has the hop."""
+
+    target: str
+    promise: timedelta | None
 
 
-def _of_attempt(handoff: HandoffView, hop: Hop | None, attempt: AttemptView) -> Fact:
-    target = hop.target if hop else handoff.hop
-    what = _OUTCOMES.get(attempt.outcome, "{target}: " + attempt.outcome).format(target=target)
+def _way(stack: Stack, name: str) -> _Way:
+    hop = next((one for one in stack.hops if one.name == name), None)
+    return _Way(name, None) if hop is None else _Way(place(stack, hop.target).label, hop.sla)
+
+
+def _of_attempt(handoff: HandoffView, way: _Way, attempt: AttemptView) -> Fact:
+    what = _OUTCOMES.get(attempt.outcome, "{target}: " + attempt.outcome).format(target=way.target)
     number = f"attempt {attempt.attempt}" + (f" of replay {attempt.replay}" if attempt.replay else "")
     stale = "came too late to count" if attempt.stale else ""
-    detail = ", ".join(part for part in (number, attempt.reason_code, attempt.reason, stale) if part)
+    detail = _joined(number, attempt.reason_code, attempt.reason, stale)
     good = attempt.outcome in ("confirmed", "there") and not attempt.stale
     took = attempt.ended_at - handoff.ready_at if good and handoff.ready_at else None
-    promise = hop.sla if hop and good else None
-    mark: Mark = _mark_of(attempt.outcome)
+    promise = way.promise if good else None
+    mark = _mark_of(attempt.outcome)
     if took is not None and promise is not None and took > promise:
         mark = "late"
     return Fact(attempt.ended_at, what, detail, mark, handoff.hop, took, promise)
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part.rstrip(".") for part in parts if part)
 
 
 def _mark_of(outcome: str) -> Mark:
@@ -131,15 +145,14 @@ def _mark_of(outcome: str) -> Mark:
     return "unknown" if outcome in ("unknown", "cannot-tell", "expired", "not-asked") else "pending"
 
 
-def _as_it_stands(handoff: HandoffView, hop: Hop | None, now: datetime) -> list[Fact]:
+def _as_it_stands(handoff: HandoffView, way: _Way, now: datetime) -> list[Fact]:
     """What has not come to an end, as it is now."""
     if handoff.state is State.CONFIRMED:
         return []
-    target = hop.target if hop else handoff.hop
-    mark, words = _standing(handoff, target, now)
-    deadline = f"due by {handoff.deadline:%Y-%m-%d %H:%M:%S} UTC" if handoff.deadline else ""
-    detail = ", ".join(part for part in (deadline, handoff.reason_code, handoff.reason) if part)
-    return [Fact(now, words, detail, mark, handoff.hop, None, hop.sla if hop else None)]
+    mark, words = _standing(handoff, way.target, now)
+    deadline = f"promised by {handoff.deadline:%Y-%m-%d %H:%M:%S} UTC" if handoff.deadline else ""
+    detail = _joined(deadline, handoff.reason_code, handoff.reason)
+    return [Fact(now, words, detail, mark, handoff.hop, None, way.promise)]
 
 
 def _standing(handoff: HandoffView, target: str, now: datetime) -> tuple[Mark, str]:
@@ -169,29 +182,34 @@ def verdict(stack: Stack, lines: Sequence[Line], handoffs: Sequence[HandoffView]
     if stuck:
         return _stuck(stack, handoffs, stuck)
     if late:
-        sentence = f"Late on {_listed(late)}. The ledger has it; the hub keeps trying."
-        return Verdict("late", sentence, "Wait, or look at the system that does not answer.", late)
+        sentence = f"{_targets(stack, late)} should have it by now. The ledger has it, and the hub keeps trying."
+        return Verdict("late", "Late", sentence, "Wait, or look at the system that does not answer.", late)
     if state is CreditState.UNCLAIMED:
-        return Verdict(
-            "pending", "Safe on the ledger, in nobody's account.", "The customer claims it with the voucher."
-        )
+        sentence = "Safe on the ledger, in nobody's account."
+        return Verdict("pending", "Waits for the claim", sentence, "The customer claims it with the voucher.")
     if state is CreditState.VOID:
-        return Verdict("confirmed", "Taken back: it is worth nothing.", "Nothing to do.")
+        return Verdict("confirmed", "Taken back", "It is worth nothing, and never will be again.", "Nothing to do.")
     moving = _names(handoffs, lambda one: one.state is not State.CONFIRMED)
     if moving:
-        return Verdict("pending", f"On its way, in time, over {_listed(moving)}.", "Nothing to do yet.", moving)
-    return Verdict("confirmed", "Every system has it.", "Nothing to do.")
+        sentence = f"{_targets(stack, moving)} will have it in time."
+        return Verdict("pending", "On its way", sentence, "Nothing to do yet.", moving)
+    return Verdict("confirmed", "Everywhere it should be", "Every system has it.", "Nothing to do.")
 
 
 def _stuck(stack: Stack, handoffs: Sequence[HandoffView], stuck: tuple[str, ...]) -> Verdict:
     first = next(one for one in handoffs if one.hop == stuck[0] and one.state in (State.DEAD, State.PARKED))
-    target = next((hop.target for hop in stack.hops if hop.name == first.hop), first.hop)
+    target = _way(stack, first.hop).target
     if first.state is State.PARKED:
         sentence = f"Whether {target} has it is not known: its answer was lost and it cannot be asked."
-        return Verdict("unknown", f"{sentence} The ledger has it.", f"Look it up in {target}, then replay.", stuck)
-    why = first.reason or first.reason_code
-    sentence = f"Lost on {_listed(stuck)}: {why} The ledger has it, nothing was paid twice."
-    return Verdict("dead", sentence, f"Mend what {target} refused, then replay.", stuck)
+        mend = f"Look it up in {target}, then replay it or let it be."
+        return Verdict("unknown", "An answer was lost", f"{sentence} The ledger has it.", mend, stuck)
+    why = (first.reason or first.reason_code).rstrip(".")
+    sentence = f"{_targets(stack, stuck)} did not take it: {why}. It is safe on the ledger, and nothing was paid twice."
+    return Verdict("dead", "Lost on the way", sentence, f"Mend what {target} refused, then replay.", stuck)
+
+
+def _targets(stack: Stack, hops: Sequence[str]) -> str:
+    return _listed(tuple(dict.fromkeys(_way(stack, name).target for name in hops)))
 
 
 def _names(handoffs: Sequence[HandoffView], wanted: Callable[[HandoffView], bool]) -> tuple[str, ...]:
