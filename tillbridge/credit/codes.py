@@ -13,7 +13,7 @@ from typing import Final
 CODE_DIGITS: Final = 19
 """Digits in a code of ours: the longest that card readers take (ISO/IEC 7812)."""
 
-_CODE = re.compile(r"[0-9A-Z]{4,40}")
+_CODE = re.compile(r"[0-9A-Za-z]{4,40}")
 _BREAKS = re.compile(r"[\s-]+")
 
 
@@ -28,10 +28,10 @@ def luhn_digit(digits: str) -> str:
 
 def plain_code(text: str) -> str:
     """A code as typed, without blanks and dashes, in upper case. Raises ValueError when it can be no code."""
-    code = _BREAKS.sub("", text).upper()
+    code = _BREAKS.sub("", text)
     if not _CODE.fullmatch(code):
         raise ValueError("a code has 4 to 40 letters and digits")
-    return code
+    return code.upper()
 
 
 class Codes:
