@@ -1,13 +1,11 @@
 """`tillbridge bench`: what this machine can do, measured beside PostgreSQL's own benchmark in the same run."""
 
 import json
-import shutil
-import tempfile
-from pathlib import Path
 
 import click
 
 from tillbridge.cli.bench_checkpoint import Load, measure
+from tillbridge.cli.rig import folder_for
 from tillbridge.cli.running import run
 
 
@@ -36,9 +34,6 @@ def checkpoint_command(clients: int, seconds: int, rate: int, rounds: int, form:
 
     Example: tillbridge bench checkpoint --clients 64 --seconds 20
     """
-    folder = Path(tempfile.mkdtemp(prefix="tillbridge-bench-"))
-    try:
+    with folder_for("bench") as folder:
         report = run(measure(folder, Load(clients, seconds, rate, rounds)))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     click.echo(json.dumps(report.as_json(), indent=2) if form == "json" else report.table())

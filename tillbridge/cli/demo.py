@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import shutil
 import sys
-import tempfile
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tillbridge.cli.evidence import gather_evidence, until_still
-from tillbridge.cli.rig import Rig, RigFault, hub_process, ports_of, set_up
+from tillbridge.cli.rig import Rig, RigFault, folder_for, hub_process, ports_of, set_up
 from tillbridge.cli.running import run, say, until_told
 from tillbridge.simulate import traffic
 from tillbridge.simulate.faults import DEMO, Faults
@@ -56,12 +54,9 @@ def demo_command(
     Example: tillbridge demo --headless --credits 2000 --seed 7
     """
     plan = Plan(count if headless else None, rate or (100.0 if headless else 2.0), seed, not no_faults)
-    folder = data_dir or Path(tempfile.mkdtemp(prefix="tillbridge-demo-"))
-    try:
-        sys.exit(run(_headless(folder, plan) if headless else _live(folder, plan)))
-    finally:
-        if data_dir is None:
-            shutil.rmtree(folder, ignore_errors=True)
+    with folder_for("demo", data_dir) as folder:
+        status = run(_headless(folder, plan) if headless else _live(folder, plan))
+    sys.exit(status)
 
 
 async def _headless(folder: Path, plan: Plan) -> int:

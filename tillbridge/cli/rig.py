@@ -3,11 +3,13 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,7 @@ from typing import Final
 from tillbridge.api.keys import make_key
 from tillbridge.cli.running import settings_with
 from tillbridge.kernel.clock import SystemClock
+from tillbridge.kernel.db import stop_embedded
 from tillbridge.kernel.errors import TillbridgeError
 from tillbridge.kernel.ids import secret_token
 from tillbridge.kernel.settings import Settings
@@ -122,6 +125,18 @@ class Rig:
         secrets = {f"TILLBRIDGE_SECRET_{name.upper()}": self.keys[name].secret for name in ("processor", "erp", "web")}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TILLBRIDGE_")}
         return {**inherited, **secrets, "TILLBRIDGE_SMTP_URL": INBOX}
+
+
+@contextmanager
+def folder_for(purpose: str, kept: Path | None = None) -> Iterator[Path]:
+    """A folder of its own, gone at the end with the database in it; or `kept`, which stays."""
+    folder = kept or Path(tempfile.mkdtemp(prefix=f"tillbridge-{purpose}-"))
+    try:
+        yield folder
+    finally:
+        stop_embedded(folder)
+        if kept is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_ports(count: int) -> list[int]:

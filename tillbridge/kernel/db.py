@@ -4,6 +4,7 @@ Only this file knows the driver. Whatever the driver raises leaves here as an er
 """
 
 import asyncio
+import atexit
 import importlib.util
 import json
 import os
@@ -290,6 +291,8 @@ def stop_embedded(data_dir: Path) -> None:
     running = PostgresServer._instances.get((data_dir / "postgres").resolve())
     if running is not None:
         running.cleanup()
+        # Done once is enough: at exit it would make its lock file, and with it the folder, again.
+        atexit.unregister(running._cleanup)
 
 
 def server_program(name: str) -> str | None:
