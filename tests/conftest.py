@@ -45,7 +45,6 @@ def server() -> Iterator[str]:
         return
     with own_folder() as folder:
         yield kernel_db.embedded(folder)
-        kernel_db.stop_embedded(folder)
 
 
 @contextmanager
@@ -55,6 +54,7 @@ def own_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
+        kernel_db.stop_embedded(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import os
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,9 +25,9 @@ from tillbridge.handoff.deliver import Deliverer
 from tillbridge.handoff.ports import Connector
 from tillbridge.kernel.clock import Clock, SystemClock
 from tillbridge.kernel.db import Db, embedded, migrate, open_db, revive_embedded
-from tillbridge.kernel.errors import DatabaseAway, SettingFault
+from tillbridge.kernel.errors import DatabaseAway, DatabaseError, SettingFault
 from tillbridge.kernel.ids import Ids, secret_token, secure_chance
-from tillbridge.kernel.settings import Settings
+from tillbridge.kernel.settings import SECRET_MIN, Settings
 from tillbridge.stack.model import Stack
 
 _LOG: Final = logging.getLogger("tillbridge.wiring")
@@ -38,8 +39,8 @@ INBOX: Final = "inbox:"
 LOOK: Final = timedelta(seconds=1)
 """How often a hub looks whether its embedded database is alive."""
 
-MAKE_UP: Final = timedelta(days=2)
-"""How far back a starting hub looks for vouchers that its predecessor had no time to open."""
+MAKE_UP: Final = timedelta(seconds=30)
+"""How often a hub looks for vouchers that one which died had no time to open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,11 @@ def read_secret(settings: Settings) -> bytes:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     file = settings.data_dir / SECRET_FILE
     _make_secret(file)
-    return file.read_text("utf-8").strip().encode()
+    secret = file.read_text("utf-8").strip()
+    if len(secret) < SECRET_MIN:
+        mend = "Put back the file as it was. Only if this database is new: remove it, and another is made."
+        raise SettingFault("TILLBRIDGE_SECRET", f"the file {file.name!r} in the data folder is too short", mend)
+    return secret.encode()
 
 
 def _make_secret(file: Path) -> None:
@@ -98,13 +103,21 @@ def _make_secret(file: Path) -> None:
         return
     draft = file.with_suffix(f".{secret_token(6)}")
     draft.touch(mode=0o600)
-    draft.write_text(secret_token(48), "utf-8")
+    with draft.open("w", encoding="utf-8") as opened:
+        opened.write(secret_token(48))
+        opened.flush()
+        os.fsync(opened.fileno())
     try:
         file.hardlink_to(draft)
     except FileExistsError:
         return
     finally:
         draft.unlink()
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 async def open_codes(settings: Settings, db: Db) -> Codes:
@@ -118,6 +131,8 @@ async def open_codes(settings: Settings, db: Db) -> Codes:
 
 class NoMailServer:
     """Stands where no mail server was set: a claim's code cannot go out, and the log says why."""
+
+    phones = False
 
     async def send(self, to: str, subject: str, text: str) -> None:
         """Raises NotSent."""
@@ -167,7 +182,7 @@ async def open_hub(
         checkpoint = Checkpoint(db, desk, stack, clock, ids, codes, settlements, public_url)
         notifier, inbox = notifier_for(settings, clock, ids)
         claims = Claims(db, desk, stack, clock, ids, chance, codes, notifier)
-        await checkpoint.make_up(clock.now() - MAKE_UP)
+        await closing.enter_async_context(_making_up(checkpoint))
         closing.push_async_callback(desk.drained)
         closing.push_async_callback(checkpoint.drained)
         if deliver:
@@ -203,6 +218,31 @@ async def open_connectors(stack: Stack, clock: Clock) -> AsyncIterator[Mapping[s
 
 
 @asynccontextmanager
+async def _making_up(checkpoint: Checkpoint) -> AsyncIterator[None]:
+    """Make up for what a hub that died left undone: at the start, and from time to time."""
+
+    async def look() -> None:
+        while True:
+            with suppress(DatabaseError):
+                await checkpoint.make_up()
+            await asyncio.sleep(MAKE_UP.total_seconds())
+
+    async with _in_background(look()):
+        yield
+
+
+@asynccontextmanager
+async def _in_background(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Run something beside the block, and end it with the block."""
+    running = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+@asynccontextmanager
 async def _kept_alive(settings: Settings, db: Db) -> AsyncIterator[None]:
     """Start the embedded PostgreSQL again when it dies: nobody else looks after it."""
 
@@ -214,12 +254,8 @@ async def _kept_alive(settings: Settings, db: Db) -> AsyncIterator[None]:
                 with suppress(DatabaseAway):
                     await asyncio.to_thread(revive_embedded, settings.data_dir)
 
-    looking = asyncio.create_task(look())
-    try:
+    async with _in_background(look()):
         yield
-    finally:
-        looking.cancel()
-        await asyncio.wait([looking])
 
 
 async def _stop(deliverer: Deliverer, running: "asyncio.Task[None]") -> None:

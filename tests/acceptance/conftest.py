@@ -31,6 +31,7 @@ connector = "csv"
 role = "platform"
 connector = "built-in"
 amount = { max = "2000.00" }
+currencies = ["USD", "JPY", "KWD"]
 
 [systems.erp]
 role = "erp"

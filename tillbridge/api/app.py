@@ -13,7 +13,7 @@ from tillbridge.api.problems import failed, problem, unforeseen
 from tillbridge.api.requests import HUB, IN_FLIGHT, KEYS, handler_of
 from tillbridge.api.routes import ROUTES
 from tillbridge.checkpoint.sentences import CASHIER
-from tillbridge.kernel.errors import DatabaseFault, TillbridgeError
+from tillbridge.kernel.errors import BadInput, DatabaseFault, TillbridgeError
 from tillbridge.wiring import Hub
 
 _LOG: Final = logging.getLogger("tillbridge.api")
@@ -30,6 +30,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return _faulty(request)
     except TillbridgeError as error:
         return failed(error)
+    except web.RequestPayloadError:
+        return failed(BadInput("body", "it did not come whole", "Send it again."))
     except web.HTTPException as error:
         return error if error.status < 400 else _of_http(error)
     except ConnectionResetError:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tillbridge.credit.codes import plain_code
+from tillbridge.credit.keys import KEY_MAX, plain_key
 from tillbridge.kernel.errors import BadInput
 from tillbridge.kernel.money import AmountFault, Money, parse
 
@@ -16,9 +17,6 @@ BODY_MAX: Final = 64 * 1024
 
 EVENTS_MAX: Final = 1024 * 1024
 """The largest body of a system's events, in bytes: 500 customers and room to spare."""
-
-KEY_MAX: Final = 200
-"""The longest idempotency key, in characters."""
 
 AHEAD_MAX: Final = timedelta(minutes=5)
 """How far a register's clock may run ahead of ours."""
@@ -192,7 +190,8 @@ def read_amount(text: str, currency: str) -> Money:
         return parse(text, currency)
     except AmountFault as fault:
         field = "currency" if fault.code == "unknown-currency" else "amount"
-        raise BadInput(field, str(fault), _AMOUNT_MENDS[fault.code]) from fault
+        code = "amount-too-fine" if fault.code == "too-fine" else "bad-input"
+        raise BadInput(field, str(fault), _AMOUNT_MENDS[fault.code], code) from fault
 
 
 _AMOUNT_MENDS: Final = {
@@ -203,21 +202,28 @@ _AMOUNT_MENDS: Final = {
 }
 
 
-def read_occurred(moment: datetime, now: datetime) -> datetime:
-    """A time at the source. Raises BadInput when it lies further ahead than clocks may differ, or is absurd."""
+def read_moment(moment: datetime, field: str) -> datetime:
+    """A moment in UTC. Raises BadInput for one so near the end of time that UTC has no name for it."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        mend = "Send a moment before the year 9999; leave an expiry out that never comes."
+        raise BadInput(field, "this moment lies beyond the calendar", mend) from None
+
+
+def check_occurred(moment: datetime, now: datetime) -> None:
+    """Raises BadInput for a time at the source that lies further ahead than clocks may differ, or is absurd."""
     if moment > now + AHEAD_MAX:
         mend = "Set the register's clock: events cannot come from the future."
         raise BadInput("occurred_at", f"{moment.isoformat()} is in the future", mend)
     if moment < OLDEST:
         raise BadInput("occurred_at", f"{moment.isoformat()} is before the year 2000", "Set the register's clock.")
-    return moment
 
 
-def read_expiry(moment: datetime | None, now: datetime) -> datetime | None:
-    """When a credit expires. Raises BadInput when that has passed."""
+def check_expiry(moment: datetime | None, now: datetime) -> None:
+    """Raises BadInput for an expiry that has passed."""
     if moment is not None and moment <= now:
         raise BadInput("expires_at", "this moment has passed", "Send a moment in the future, or leave it out.")
-    return moment
 
 
 def read_code(text: str, field: str = "code") -> str:
@@ -236,8 +242,8 @@ def read_key(header: str | None) -> str:
     if not key:
         mend = "Send one for every change, such as store-register-timestamp: 006-3-2026-11-21T14:02:11-05:00."
         raise BadInput("Idempotency-Key", "the header is missing", mend)
-    if len(key) > KEY_MAX or not key.isascii() or not key.isprintable():
-        raise BadInput(
-            "Idempotency-Key", "this is no usable key", f"Send at most {KEY_MAX} printable ASCII characters."
-        )
-    return key
+    try:
+        return plain_key(key)
+    except ValueError as error:
+        mend = "Send one such as store-register-timestamp: 006-3-2026-11-21T14:02:11-05:00."
+        raise BadInput("Idempotency-Key", str(error), mend) from error

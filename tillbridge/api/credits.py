@@ -1,6 +1,6 @@
 """Endpoints on credits. They parse, call the verb and shape the answer: no rule of the trade lives here."""
 
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from aiohttp import web
@@ -11,13 +11,15 @@ from tillbridge.api.bodies import (
     IssueBody,
     RedeemBody,
     VoidBody,
+    check_expiry,
+    check_occurred,
     read_amount,
     read_code,
-    read_expiry,
-    read_occurred,
+    read_moment,
 )
 from tillbridge.api.problems import refused
 from tillbridge.api.requests import Asked, answer
+from tillbridge.checkpoint.facts import checkpoint_facts
 from tillbridge.checkpoint.model import Sale, Turned
 from tillbridge.checkpoint.sentences import sentence
 from tillbridge.checkpoint.voucher import amount_words
@@ -35,19 +37,22 @@ from tillbridge.ledger.model import Answer, CreditNow, Origin, Posted
 async def post_credit(asked: Asked) -> web.Response:
     """Issue a credit at a register and confirm it before the customer leaves."""
     body: IssueBody = await asked.body(IssueBody)
-    now = asked.hub.clock.now()
+    key = asked.key()
     customer = body.customer
+    occurred_at = read_moment(body.occurred_at, "occurred_at")
+    expires_at = None if body.expires_at is None else read_moment(body.expires_at, "expires_at")
+    await _check_times(asked, key, occurred_at, expires_at)
     sale = Sale(
-        key=asked.key(),
+        key=key,
         actor=asked.actor.name,
         kind=body.kind,
         bucket=body.bucket,
         amount=read_amount(body.amount, body.currency),
-        occurred_at=read_occurred(body.occurred_at, now),
+        occurred_at=occurred_at,
         origin=Origin(body.store, body.register, body.operator, body.transaction_id),
         given=Given(customer.email, customer.phone, customer.loyalty_id, customer.account_id),
         code=read_code(body.code) if body.code else "",
-        expires_at=read_expiry(body.expires_at, now),
+        expires_at=expires_at,
     )
     outcome = await asked.hub.checkpoint.issue(sale, asked.patience())
     if isinstance(outcome, Turned):
@@ -58,21 +63,23 @@ async def post_credit(asked: Asked) -> web.Response:
 async def post_redemption(asked: Asked) -> web.Response:
     """Spend from a credit."""
     body: RedeemBody = await asked.body(RedeemBody)
+    key, occurred_at = asked.key(), read_moment(body.occurred_at, "occurred_at")
+    await _check_times(asked, key, occurred_at)
     credit_id = asked.path_id("credit")
     amount = read_amount(body.amount, body.currency)
     command = Redeem(
-        key=asked.key(),
+        key=key,
         actor=asked.actor.name,
         credit_id=credit_id,
         amount=amount,
-        occurred_at=read_occurred(body.occurred_at, asked.hub.clock.now()),
+        occurred_at=occurred_at,
         origin=Origin(body.store, body.register, body.operator, body.transaction_id),
         request={
             "command": "redeem",
             "credit": str(credit_id),
             "amount": amount.text(),
             "currency": body.currency,
-            "occurred_at": time_text(body.occurred_at),
+            "occurred_at": time_text(occurred_at),
             "transaction_id": body.transaction_id,
             "store": body.store,
             "register": body.register,
@@ -85,18 +92,20 @@ async def post_redemption(asked: Asked) -> web.Response:
 async def post_void(asked: Asked) -> web.Response:
     """Take a credit back."""
     body: VoidBody = await asked.body(VoidBody)
+    key, occurred_at = asked.key(), read_moment(body.occurred_at, "occurred_at")
+    await _check_times(asked, key, occurred_at)
     credit_id = asked.path_id("credit")
     command = Void(
-        key=asked.key(),
+        key=key,
         actor=asked.actor.name,
         credit_id=credit_id,
-        occurred_at=read_occurred(body.occurred_at, asked.hub.clock.now()),
+        occurred_at=occurred_at,
         reason=body.reason,
         origin=Origin(body.store, body.register, body.operator, body.transaction_id),
         request={
             "command": "void",
             "credit": str(credit_id),
-            "occurred_at": time_text(body.occurred_at),
+            "occurred_at": time_text(occurred_at),
             "reason": body.reason,
             "transaction_id": body.transaction_id,
             "store": body.store,
@@ -105,6 +114,18 @@ async def post_void(asked: Asked) -> web.Response:
         },
     )
     return await _moved(asked, await asked.hub.desk.void(command), "voided")
+
+
+async def _check_times(asked: Asked, key: str, occurred_at: datetime, expires_at: datetime | None = None) -> None:
+    """Raises BadInput for times that cannot be, unless the key was answered before: then its first answer stays,
+    whatever the clock says by now."""
+    now = asked.hub.clock.now()
+    try:
+        check_occurred(occurred_at, now)
+        check_expiry(expires_at, now)
+    except BadInput:
+        if await ledger.credit_of_key(asked.hub.db, key) is None:
+            raise
 
 
 async def _moved(asked: Asked, outcome: Answer, word: str) -> web.Response:
@@ -133,7 +154,7 @@ async def get_credit(asked: Asked) -> web.Response:
     credit_id = asked.path_id("credit")
     now = await _credit(asked, credit_id)
     if not asked.query("at"):
-        return answer(shapes.credit(now))
+        return answer(shapes.credit(now, asked.hub.clock.now()))
     at, by = _moment(asked.query("at")), asked.query("by") or "recorded"
     if by not in ("occurred", "recorded"):
         raise BadInput("by", f"{by!r} is neither occurred nor recorded", "Send occurred or recorded.")
@@ -158,8 +179,10 @@ async def get_statement(asked: Asked) -> web.Response:
 async def get_trail(asked: Asked) -> web.Response:
     """Every fact on a credit, in order, and where it is late or lost."""
     now = await _credit(asked, asked.path_id("credit"))
-    found = await trail_of(asked.hub.db, asked.hub.stack, now.credit_id, asked.hub.clock.now())
-    return answer({"credit": shapes.credit(now), **shapes.trail(found)})
+    at = asked.hub.clock.now()
+    others = await checkpoint_facts(asked.hub.db, now.credit_id)
+    found = await trail_of(asked.hub.db, asked.hub.stack, now, at, others)
+    return answer({"credit": shapes.credit(now, at), **shapes.trail(found)})
 
 
 async def post_inquiry(asked: Asked) -> web.Response:
@@ -169,30 +192,32 @@ async def post_inquiry(asked: Asked) -> web.Response:
     credit_id = await ledger.credit_of_code(asked.hub.db, code_hash)
     if credit_id is None:
         raise NotFound("credit", "this code")
-    return answer(shapes.credit(await _credit(asked, credit_id)))
+    return answer(shapes.credit(await _credit(asked, credit_id), asked.hub.clock.now()))
 
 
 async def get_customer_credits(asked: Asked) -> web.Response:
     """What a customer can spend right now. The customer is our id, or `system:account`."""
     customer_id = await _customer(asked, asked.path("id"))
     credits_now = await ledger.credits_of_owner(asked.hub.db, customer_id) if customer_id else []
-    totals: dict[str, int] = {}
+    at, totals = asked.hub.clock.now(), dict[str, int]()
     for one in credits_now:
-        totals[one.currency] = totals.get(one.currency, 0) + one.available()
+        totals[one.currency] = totals.get(one.currency, 0) + one.available(at)
     return answer(
         {
             "customer_id": None if customer_id is None else str(customer_id),
-            "credits": [shapes.credit(one) for one in credits_now],
+            "credits": [shapes.credit(one, at) for one in credits_now],
             "totals": [
                 {"currency": name, "available": Money(sum_, name).text()} for name, sum_ in sorted(totals.items())
             ],
-            "as_of": shapes.moment(asked.hub.clock.now()),
+            "as_of": shapes.moment(at),
         }
     )
 
 
 async def _customer(asked: Asked, name: str) -> UUID | None:
     system, colon, account = name.partition(":")
+    if not name.isprintable():
+        raise BadInput("id", "it holds control characters", "Send our customer id, or system:account.")
     if colon:
         found = await people.customer_by_reference(asked.hub.db, system, account)
         if found is None:
@@ -211,10 +236,10 @@ async def _credit(asked: Asked, credit_id: UUID) -> CreditNow:
     return now
 
 
-def _moment(text: str) -> Any:
+def _moment(text: str) -> datetime:
     try:
         # A plus sign in a query is read as a blank.
         return parse_time(text.replace(" ", "+"))
-    except ValueError:
+    except (ValueError, OverflowError):
         mend = "Send ISO 8601 with an offset, such as 2026-11-21T14:02:11-05:00."
         raise BadInput("at", f"{text!r} is no time with a zone", mend) from None

@@ -1,5 +1,7 @@
 """What the systems tell the hub: customers that are new or changed, handoffs that they confirm or refuse."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from tillbridge.api.bodies import (
@@ -24,8 +26,9 @@ async def post_event(asked: Asked) -> web.Response:
     body: SystemEvent = await asked.body(SystemEvent)
     if isinstance(body, HandoffConfirmed | HandoffRefused):
         return await _settle(asked, system, body)
-    customers = [body.customer] if isinstance(body, CustomerUpdated) else body.customers
-    return answer({"taken": await _take_in(asked, system, customers)}, status=202)
+    if isinstance(body, CustomerUpdated):
+        return await _take_in(asked, system, {"customer": body.customer})
+    return await _take_in(asked, system, {f"customers[{place}]": one for place, one in enumerate(body.customers)})
 
 
 def _system(asked: Asked) -> str:
@@ -38,21 +41,22 @@ def _system(asked: Asked) -> str:
     return system
 
 
-async def _take_in(asked: Asked, system: str, customers: list[ProfileBody]) -> int:
+async def _take_in(asked: Asked, system: str, customers: Mapping[str, ProfileBody]) -> web.Response:
+    """Take in accounts, each by its place in the body. All of them or, where one cannot be read, none."""
     country = asked.hub.stack.retailer.country
-    profiles = [_profile(system, one, country, number) for number, one in enumerate(customers)]
+    profiles = [_profile(system, one, country, place) for place, one in customers.items()]
     taken = await people.take_in(asked.hub.db, profiles, asked.hub.clock.now(), asked.hub.ids)
-    return len(taken)
+    return answer({"taken": len(taken)}, status=202)
 
 
-def _profile(system: str, body: ProfileBody, country: str, number: int) -> Profile:
+def _profile(system: str, body: ProfileBody, country: str, place: str) -> Profile:
     """One account as a profile. Raises BadInput when an identifier cannot be right: then none of the call is taken."""
     given = Given(body.email, body.phone, body.loyalty_id, body.account_id)
     profile = profile_of(system, given, country, email_verified=body.email_verified, phone_verified=body.phone_verified)
     if isinstance(profile, Unusable):
         name = {"loyalty": "loyalty_id", "account": "account_id"}.get(profile.kind.value, profile.kind.value)
         mend = "Mend it, or leave the field out."
-        raise BadInput(f"customers[{number}].{name}", profile.sentence, mend)
+        raise BadInput(f"{place}.{name}", profile.sentence, mend)
     return profile
 
 

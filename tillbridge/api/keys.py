@@ -18,7 +18,7 @@ KNOWN_SECONDS: Final = 5.0
 
 def hash_key(key: str) -> bytes:
     """What is kept of a key. A plain SHA-256 is enough: keys are 256 bits of chance, not words of people."""
-    return hashlib.sha256(key.encode()).digest()
+    return hashlib.sha256(key.encode(errors="surrogateescape")).digest()
 
 
 async def make_key(db: Db, clock: Clock, name: str, role: str, system: str = "") -> str:
@@ -26,6 +26,8 @@ async def make_key(db: Db, clock: Clock, name: str, role: str, system: str = "")
     if role not in ROLES:
         raise BadInput("role", f"{role!r} is no role", f"Choose one of {', '.join(ROLES)}.")
     key = KEY_PREFIX + secret_token()
+    if role == "system" and not system:
+        raise BadInput("system", "a key of this role speaks for one system", "Name the system of the stack map.")
     if not await store.add_key(db, hash_key(key), KeptKey(name, role, system, clock.now(), None)):
         raise BadInput(
             "name", f"a key called {name!r} exists", "Choose another name; names of revoked keys stay taken."

@@ -81,7 +81,7 @@ def failed(error: TillbridgeError) -> web.Response:
             status = 400 if error.field in ("body", "Idempotency-Key") else 422
             return problem(
                 status,
-                "bad-input",
+                error.code,
                 "The request cannot be read",
                 text,
                 cashier=CASHIER["bad-input"],
@@ -91,7 +91,8 @@ def failed(error: TillbridgeError) -> web.Response:
             )
         case Conflict():
             more: dict[str, Any] = {"cashier": CASHIER["conflict"], "field": error.field}
-            return problem(422, "key-conflict", "Same key, other request", text, retry="new_key", **more)
+            more["credit_id"] = str(error.credit_id)
+            return problem(422, "key-conflict", "Same key, other request", text, retry="never", **more)
         case InFlight():
             more = {"cashier": CASHIER["in-flight"], "headers": {"Retry-After": "1"}}
             return problem(409, "in-flight", "Still being worked on", text, retry="safe", **more)

@@ -1,5 +1,6 @@
 """What every endpoint does alike: who asks, which key, which body, and how an answer leaves."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -45,13 +46,16 @@ class Asked:
             raise BadInput("id", f"this is no id of a {what}", mend) from None
 
     def query(self, name: str) -> str:
-        """A query parameter, blank when it is not given."""
-        return self.request.query.get(name, "").strip()
+        """A query parameter, blank when it is not given. Raises BadInput for control characters."""
+        text = self.request.query.get(name, "").strip()
+        if not text.isprintable():
+            raise BadInput(name, "it holds control characters", "Leave them out.")
+        return text
 
     def limit(self) -> int:
         """How many rows a list may have: 1 to 200, 50 unless said. Raises BadInput."""
         text = self.query("limit") or "50"
-        if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 200:
+        if not re.fullmatch("[1-9][0-9]{0,2}", text) or int(text) > 200:
             raise BadInput("limit", f"{text!r} is no number from 1 to 200", "Send a number from 1 to 200.")
         return int(text)
 
@@ -70,7 +74,7 @@ class Asked:
         """How long the answer may be held: `Prefer: wait=3`. Nothing that can be read means not at all (RFC 7240)."""
         for part in ",".join(self.request.headers.getall("Prefer", ())).split(","):
             name, _, value = part.strip().partition("=")
-            if name.strip().lower() == "wait" and value.strip().isdecimal():
+            if name.strip().lower() == "wait" and re.fullmatch("[0-9]{1,9}", value.strip()):
                 return timedelta(seconds=min(int(value), 60))
         return timedelta()
 

@@ -76,7 +76,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "GET",
         "/v1/handoffs",
         handoffs.get_handoffs,
-        Right.READ,
+        Right.CONSOLE,
         "Handoffs in one state.",
         query={
             "state": "dead (unless said), late, parked, unknown, due, sending, waiting.",
@@ -91,7 +91,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Right.REPLAY,
         "Set a dead or parked handoff going again.",
     ),
-    Route("GET", "/v1/reviews", handoffs.get_reviews, Right.READ, "What waits for a person.", query=PAGING),
+    Route("GET", "/v1/reviews", handoffs.get_reviews, Right.CONSOLE, "What waits for a person.", query=PAGING),
     Route("GET", "/healthz", health.get_healthz, None, "The process answers."),
     Route("GET", "/readyz", health.get_readyz, None, "The hub can confirm a credit."),
 )

@@ -18,18 +18,18 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else time_text(at)
 
 
-def credit(now: CreditNow) -> Mapping[str, Any]:
-    """A credit as it stands."""
+def credit(now: CreditNow, at: datetime) -> Mapping[str, Any]:
+    """A credit as it stands at a moment."""
     return {
         "id": str(now.credit_id),
         "kind": now.kind,
         "bucket": now.bucket,
         "currency": now.currency,
         "last4": now.code_last4,
-        "state": now.state.value,
+        "state": now.state_at(at).value,
         "issued": Money(now.issued, now.currency).text(),
         "balance": Money(now.balance, now.currency).text(),
-        "available": Money(now.available(), now.currency).text(),
+        "available": Money(now.available(at), now.currency).text(),
         "owner": None if now.owner is None else str(now.owner),
         "version": now.version,
         "expires_at": moment(now.expires_at),

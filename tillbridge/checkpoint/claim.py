@@ -5,6 +5,7 @@ answered the code is told whether an account has it.
 """
 
 import hmac
+import logging
 import random
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,20 +17,25 @@ from tillbridge.checkpoint import store
 from tillbridge.checkpoint.ports import Notifier, NotSent
 from tillbridge.checkpoint.tokens import ONE_TIME_DIGITS, token_hash
 from tillbridge.checkpoint.voucher import amount_words, read_claim_code
-from tillbridge.credit.claim import claim_key
 from tillbridge.credit.codes import Codes
 from tillbridge.credit.desk import Desk
+from tillbridge.credit.keys import claim_key
 from tillbridge.credit.model import Claim
 from tillbridge.identity import normalise
 from tillbridge.identity import store as people
 from tillbridge.identity.model import Kind, Normal
 from tillbridge.kernel.clock import Clock
-from tillbridge.kernel.db import Db
+from tillbridge.kernel.db import Db, Tx
 from tillbridge.kernel.ids import Ids
 from tillbridge.kernel.money import Money
 from tillbridge.ledger import store as ledger
 from tillbridge.ledger.model import CreditNow, Posted, State
 from tillbridge.stack.model import Stack
+
+_LOG: Final = logging.getLogger("tillbridge.checkpoint")
+
+NOTHING: Final = bytes(32)
+"""As long as a code's hash is."""
 
 CODE_LIFE: Final = timedelta(minutes=10)
 TRIES_MAX: Final = 5
@@ -47,6 +53,9 @@ class ClaimState(StrEnum):
     UNKNOWN = "unknown"
 
 
+_CLAIMABLE: Final = {State.UNCLAIMED: ClaimState.OPEN, State.ACTIVE: ClaimState.CLAIMED}
+
+
 class Finish(StrEnum):
     """How a try to finish a claim ended."""
 
@@ -56,6 +65,7 @@ class Finish(StrEnum):
     LOCKED = "locked"
     NO_ACCOUNT = "no-account"
     CLAIMED = "claimed"
+    GONE = "gone"
     UNKNOWN = "unknown"
 
 
@@ -113,10 +123,8 @@ class Claims:
         credit = await ledger.credit_now(self._db, voucher.credit_id) if voucher else None
         if credit is None:
             return Looked(ClaimState.UNKNOWN, None)
-        if credit.state is State.UNCLAIMED:
-            expired = credit.expires_at is not None and credit.expires_at <= self._clock.now()
-            return Looked(ClaimState.GONE if expired else ClaimState.OPEN, credit)
-        return Looked(ClaimState.CLAIMED if credit.state is State.ACTIVE else ClaimState.GONE, credit)
+        state = _CLAIMABLE.get(credit.state_at(self._clock.now()), ClaimState.GONE)
+        return Looked(state, credit)
 
     async def begin(self, typed: str, contact: str) -> Begun:
         """Send a one-time code to an address. The answer is the same whether the address is known, throttled or
@@ -127,27 +135,34 @@ class Claims:
         normal = self._address(contact)
         if normal is None:
             return Begun(None, "Type an e-mail address or a phone number with its area code.")
-        challenge_id, now = self._ids.new(), self._clock.now()
+        if normal.kind is Kind.PHONE and not self._notifier.phones:
+            return Begun(None, "Codes go out by e-mail only. Type an e-mail address.")
+        challenge_id = self._ids.new()
         one_time = f"{self._chance.randrange(10**ONE_TIME_DIGITS):0{ONE_TIME_DIGITS}d}"
-        credit_id = looked.credit.credit_id
-        of_credit, of_contact = await store.recent_challenges(self._db, credit_id, normal.value, now - WINDOW)
-        await store.keep_challenge(
-            self._db,
-            challenge_id,
-            credit_id,
-            (normal.kind.value, normal.value),
-            self._hash(challenge_id, one_time),
-            (now, now + CODE_LIFE),
-        )
-        if of_credit < CODES_PER_CREDIT and of_contact < CODES_PER_CONTACT:
+        if await self._open_challenge(challenge_id, looked.credit.credit_id, normal, one_time):
             await self._send(normal.value, one_time, looked.credit)
         return Begun(challenge_id)
+
+    async def _open_challenge(self, challenge_id: UUID, credit_id: UUID, normal: Normal, one_time: str) -> bool:
+        """Keep a challenge; whether its code may go out. Past the limit a challenge is kept that no code answers:
+        the page looks the same, and there is nothing to guess."""
+        now = self._clock.now()
+        async with self._db.transaction() as tx:
+            await store.lock_voucher(tx, credit_id)
+            of_credit, of_contact = await store.recent_challenges(tx, credit_id, normal.value, now - WINDOW)
+            allowed = of_credit < CODES_PER_CREDIT and of_contact < CODES_PER_CONTACT
+            answer = self._hash(challenge_id, one_time) if allowed else self._chance.randbytes(len(NOTHING))
+            contact, times = (normal.kind.value, normal.value), (now, now + CODE_LIFE)
+            await store.keep_challenge(tx, challenge_id, credit_id, contact, answer, times)
+        return allowed
 
     async def finish(self, typed: str, challenge_id: UUID, one_time: str) -> Finished:
         """Link and activate, if the code is right. Done twice, it is done once."""
         looked = await self.look(typed)
-        if looked.credit is None or looked.state is ClaimState.GONE:
+        if looked.credit is None:
             return Finished(Finish.UNKNOWN)
+        if looked.state is ClaimState.GONE:
+            return Finished(Finish.GONE)
         tried = await store.try_challenge(self._db, challenge_id, looked.credit.credit_id)
         if tried is None:
             return Finished(Finish.UNKNOWN)
@@ -171,13 +186,16 @@ class Claims:
         if owner is None:
             return Finished(Finish.NO_ACCOUNT)
         now = self._clock.now()
-        await people.verify(self._db, owner, proved, now)
-        command = Claim(claim_key(credit.credit_id), "claim", credit.credit_id, owner, now)
-        answer = await self._desk.claim(command)
-        if not isinstance(answer.result, Posted):
-            return Finished(Finish.CLAIMED)
-        await store.finish_claim(self._db, challenge_id, credit.credit_id, now, "claim")
-        return Finished(Finish.LINKED)
+        command = Claim(claim_key(credit.credit_id, challenge_id), "claim", credit.credit_id, owner, now)
+
+        async def along(tx: Tx) -> None:
+            await people.verify(tx, owner, proved, now)
+            await store.finish_claim(tx, challenge_id, credit.credit_id, now, "claim")
+
+        answer = await self._desk.claim(command, along)
+        if isinstance(answer.result, Posted):
+            return Finished(Finish.LINKED)
+        return Finished(Finish.CLAIMED if answer.result.code == "already-claimed" else Finish.GONE)
 
     def _address(self, contact: str) -> Normal | None:
         heard = normalise.email(contact) if "@" in contact else normalise.phone(contact, self._stack.retailer.country)
@@ -196,5 +214,6 @@ class Claims:
         )
         try:
             await self._notifier.send(to, f"{one_time} is your code for {self._stack.retailer.name}", text)
-        except NotSent:
-            return
+        except NotSent as error:
+            # Neither address nor code: a log is read by many.
+            _LOG.warning("a one-time code for the credit %s was not sent: %s", credit.credit_id, error)

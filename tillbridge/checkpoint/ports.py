@@ -10,7 +10,9 @@ class NotSent(TillbridgeError):
 
 
 class Notifier(Protocol):
-    """Sends a message to one person."""
+    """Sends a message to one person. `phones` is whether it reaches phones, beside e-mail addresses."""
+
+    phones: bool
 
     async def send(self, to: str, subject: str, text: str) -> None:
         """Hand the message over for delivery to `to` (an e-mail address or a phone number). Raises NotSent."""

@@ -3,9 +3,13 @@
 INSERT INTO checkpoint.voucher (token_hash, credit_id, made_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
 
 -- name: open_review
--- Queue a credit for a person; once.
-INSERT INTO checkpoint.review (review_id, credit_id, cause, sentence, given, candidates, opened_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING;
+-- Queue a credit for a person; once. What the register sent replaces nothing but an empty place: one that a hub made
+-- up for another which it took for dead.
+INSERT INTO checkpoint.review AS r (review_id, credit_id, cause, sentence, given, candidates, opened_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (credit_id) DO UPDATE
+SET cause = excluded.cause, sentence = excluded.sentence, given = excluded.given, candidates = excluded.candidates
+WHERE r.state = 'open' AND r.given = '{}'::jsonb AND excluded.given <> '{}'::jsonb;
 
 -- name: voucher_of_token
 -- The voucher that a claim address stands for.
@@ -36,7 +40,7 @@ SELECT count(*) AS made, count(claimed_at) AS claimed FROM checkpoint.voucher;
 -- name: without_voucher
 -- Credits that nobody owns and for which no voucher was kept: the hub died between the two.
 SELECT n.credit_id FROM ledger.credit_now AS n
-WHERE n.state = 'unclaimed' AND n.recorded_at > $1 AND NOT EXISTS (
+WHERE n.state = 'unclaimed' AND n.recorded_at > $1 AND n.recorded_at < $2 AND NOT EXISTS (
     SELECT 1 FROM checkpoint.voucher AS v WHERE v.credit_id = n.credit_id
 )
 LIMIT 1000;
@@ -64,6 +68,28 @@ UPDATE checkpoint.challenge SET used_at = $2 WHERE challenge_id = $1 AND used_at
 -- name: mark_claimed
 -- The voucher was claimed.
 UPDATE checkpoint.voucher SET claimed_at = $2 WHERE credit_id = $1 AND claimed_at IS NULL;
+
+-- name: close_settled
+-- Close what waits for a person and a claim although the credit is claimed or void by now.
+WITH settled AS (
+    SELECT r.credit_id, n.state FROM checkpoint.review AS r
+    JOIN ledger.credit_now AS n ON n.credit_id = r.credit_id
+    WHERE r.state = 'open' AND n.state <> 'unclaimed'
+    LIMIT 1000
+), vouchers AS (
+    UPDATE checkpoint.voucher AS v SET claimed_at = $1 FROM settled AS s
+    WHERE v.credit_id = s.credit_id AND s.state = 'active' AND v.claimed_at IS NULL
+)
+UPDATE checkpoint.review AS r SET state = 'done', done_at = $1, done_by = s.state::text
+FROM settled AS s WHERE r.credit_id = s.credit_id AND r.state = 'open';
+
+-- name: lock_voucher
+-- Take the voucher of a credit, so that whoever asks for codes at the same moment waits.
+SELECT credit_id FROM checkpoint.voucher WHERE credit_id = $1 FOR UPDATE;
+
+-- name: challenges_of_credit
+-- The one-time codes that were asked for, oldest first.
+SELECT contact_kind, tries, made_at, used_at FROM checkpoint.challenge WHERE credit_id = $1 ORDER BY made_at LIMIT 200;
 
 -- name: finish_review
 -- The review of this credit is done.

@@ -1,11 +1,12 @@
 """The synchronous confirmation at the register: who is it, issue, and a receipt before the customer leaves."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tillbridge.checkpoint import store
+from tillbridge.checkpoint.accepts import not_taken
 from tillbridge.checkpoint.model import HopLine, Receipt, Sale, Turned, VoucherLink, personal
 from tillbridge.checkpoint.receipt import entry_lines, kept_lines, routed_lines
 from tillbridge.checkpoint.sentences import sentence
@@ -22,12 +23,17 @@ from tillbridge.identity.model import Given, Linked, Resolution, Unresolved
 from tillbridge.identity.recognise import candidates_for, recognise
 from tillbridge.kernel.clock import Clock, time_text
 from tillbridge.kernel.db import Db
-from tillbridge.kernel.errors import Refusal
+from tillbridge.kernel.errors import BadInput, Refusal
 from tillbridge.kernel.ids import Ids
 from tillbridge.kernel.money import Money
+from tillbridge.ledger import store as ledger
 from tillbridge.ledger.gather import Gather
 from tillbridge.ledger.model import Posted, State
 from tillbridge.stack.model import Stack
+
+MAKE_UP_AFTER: Final = timedelta(minutes=1)
+MAKE_UP_BACK: Final = timedelta(days=30)
+"""The age of unclaimed credits without a voucher that are made up for."""
 
 MOVING: Final = frozenset({HandoffState.DUE, HandoffState.SENDING, HandoffState.UNKNOWN})
 """States of a handoff that may confirm while the register waits."""
@@ -42,6 +48,10 @@ class _Asked:
     def collisions(self) -> tuple[object, ...]:
         """Any number of look-ups go together."""
         return ()
+
+    def subject(self) -> object:
+        """In any order."""
+        return None
 
 
 class Checkpoint:
@@ -66,7 +76,7 @@ class Checkpoint:
         self._codes = codes
         self._waits = waits
         self._public_url = public_url
-        self._who: Gather[_Asked, Resolution] = Gather(self._recognise)
+        self._who: Gather[_Asked, Resolution] = Gather(self._recognise, lanes=2)
 
     async def issue(self, sale: Sale, patience: timedelta) -> Receipt | Turned:
         """Confirm a sale on the ledger and answer with its receipt; hold the answer up to `patience` for the hops
@@ -75,6 +85,7 @@ class Checkpoint:
         Raises Conflict, and DatabaseError when the ledger cannot confirm: then the register tries again with its key.
         """
         began = self._clock.now()
+        await self._check_accepted(sale)
         resolution = await self._who.submit(_Asked(sale.given))
         owner = resolution.customer_id if isinstance(resolution, Linked) else None
         answer = await self._desk.issue(self._command(sale, owner))
@@ -86,9 +97,12 @@ class Checkpoint:
         lines = await self._lines(sale, posted, began, patience, replay=answer.replay)
         return self._receipt(sale, posted, lines, replay=answer.replay)
 
-    async def make_up(self, since: datetime) -> int:
-        """Open the vouchers that a hub which died had no time to open; how many there were."""
-        missing = await store.without_voucher(self._db, since)
+    async def make_up(self) -> int:
+        """Open the vouchers that a hub which died had no time to open, and close what is settled; how many were
+        opened. A register that is still trying gets a minute to bring what only it knows."""
+        now = self._clock.now()
+        await store.close_settled(self._db, now)
+        missing = await store.without_voucher(self._db, now - MAKE_UP_BACK, now - MAKE_UP_AFTER)
         nothing = Unresolved("no-customer", "The hub stopped before it could keep what the register sent.")
         for credit_id in missing:
             await self._open(credit_id, Given(), nothing)
@@ -97,6 +111,13 @@ class Checkpoint:
     async def drained(self) -> None:
         """Wait until every look-up under way has been answered."""
         await self._who.drained()
+
+    async def _check_accepted(self, sale: Sale) -> None:
+        """Raises BadInput for a credit that the authority does not take, unless it has taken it before: the first
+        answer stays, whatever the map says now."""
+        wrong = not_taken(self._stack, sale.amount, sale.bucket)
+        if wrong and await ledger.credit_of_key(self._db, sale.key) is None:
+            raise BadInput(*wrong, "Send what the authority in the stack map takes.")
 
     def _command(self, sale: Sale, owner: Any) -> Issue:
         return Issue(
@@ -178,7 +199,7 @@ class Checkpoint:
     async def _wait(self, posted: Posted, hops: Sequence[str], patience: timedelta) -> None:
         """Wait for those of the hops that have not settled yet. What waits for a claim is not waited for."""
 
-        async def still_open() -> Container[Awaited]:
+        async def still_open() -> Collection[Awaited]:
             kept = await handoffs.of_credit(self._db, posted.credit_id)
             return {
                 (one.credit_id, one.version, one.hop)

@@ -125,19 +125,44 @@ async def count_vouchers(db: Db) -> tuple[int, int]:
     return (0, 0) if row is None else (row["made"], row["claimed"])
 
 
-async def without_voucher(db: Db, since: datetime) -> list[UUID]:
-    """Unclaimed credits recorded since then that have no voucher; at most 1,000."""
-    return [row["credit_id"] for row in await db.fetch(_Q["without_voucher"], since)]
+async def without_voucher(db: Db, since: datetime, until: datetime) -> list[UUID]:
+    """Unclaimed credits recorded between two moments that have no voucher; at most 1,000."""
+    return [row["credit_id"] for row in await db.fetch(_Q["without_voucher"], since, until)]
 
 
-async def recent_challenges(db: Db, credit_id: UUID, contact: str, since: datetime) -> tuple[int, int]:
+async def close_settled(db: Db, at: datetime) -> int:
+    """Close reviews whose credit is claimed or void by now; how many there were, at most 1,000."""
+    return await db.execute(_Q["close_settled"], at)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A one-time code that was asked for: how it went out, how often it was tried, when it was used."""
+
+    contact_kind: str
+    tries: int
+    made_at: datetime
+    used_at: datetime | None
+
+
+async def challenges_of_credit(db: Db, credit_id: UUID) -> list[Asked]:
+    """The one-time codes asked for on a credit, oldest first; at most 200."""
+    return [Asked(**dict(row)) for row in await db.fetch(_Q["challenges_of_credit"], credit_id)]
+
+
+async def lock_voucher(tx: Tx, credit_id: UUID) -> None:
+    """Take the voucher of a credit until the transaction ends."""
+    await tx.execute(_Q["lock_voucher"], credit_id)
+
+
+async def recent_challenges(tx: Tx, credit_id: UUID, contact: str, since: datetime) -> tuple[int, int]:
     """How many codes were asked for since then, for this credit and for this address."""
-    row = await db.fetch_one(_Q["recent_challenges"], credit_id, contact, since)
+    row = await tx.fetch_one(_Q["recent_challenges"], credit_id, contact, since)
     return (0, 0) if row is None else (row["of_credit"], row["of_contact"])
 
 
 async def keep_challenge(
-    db: Db,
+    tx: Tx,
     challenge_id: UUID,
     credit_id: UUID,
     contact: tuple[str, str],
@@ -145,7 +170,7 @@ async def keep_challenge(
     times: tuple[datetime, datetime],
 ) -> None:
     """Keep a one-time code. `contact` is kind and value, `times` when it was made and when it expires."""
-    await db.execute(_Q["keep_challenge"], challenge_id, credit_id, *contact, code_hash, *times)
+    await tx.execute(_Q["keep_challenge"], challenge_id, credit_id, *contact, code_hash, *times)
 
 
 async def try_challenge(db: Db, challenge_id: UUID, credit_id: UUID) -> Tried | None:
@@ -154,12 +179,11 @@ async def try_challenge(db: Db, challenge_id: UUID, credit_id: UUID) -> Tried | 
     return None if row is None else Tried(**dict(row))
 
 
-async def finish_claim(db: Db, challenge_id: UUID, credit_id: UUID, at: datetime, by: str) -> None:
+async def finish_claim(tx: Tx, challenge_id: UUID, credit_id: UUID, at: datetime, by: str) -> None:
     """The claim is through: its code is used, its voucher claimed, its review done."""
-    async with db.transaction() as tx:
-        await tx.execute(_Q["use_challenge"], challenge_id, at)
-        await tx.execute(_Q["mark_claimed"], credit_id, at)
-        await tx.execute(_Q["finish_review"], credit_id, at, by)
+    await tx.execute(_Q["use_challenge"], challenge_id, at)
+    await tx.execute(_Q["mark_claimed"], credit_id, at)
+    await tx.execute(_Q["finish_review"], credit_id, at, by)
 
 
 def _voucher(row: Row | None) -> KeptVoucher | None:

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Container, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 WAIT_MAX: Final = timedelta(seconds=30)
 """The longest a register may ask the hub to hold its answer."""
+
+LOOK: Final = timedelta(milliseconds=100)
+"""How often the truth is looked at while waiting: another process may be the one that settles."""
 
 Awaited = tuple[UUID, int, str]
 """A handoff that somebody waits for: credit, version, hop."""
@@ -27,7 +30,7 @@ class Settlements:
                 event.set()
 
     async def wait(
-        self, awaited: Iterable[Awaited], patience: timedelta, still_open: Callable[[], Awaitable[Container[Awaited]]]
+        self, awaited: Iterable[Awaited], patience: timedelta, still_open: Callable[[], Awaitable[Collection[Awaited]]]
     ) -> None:
         """Return when all have settled or patience is over.
 
@@ -36,10 +39,8 @@ class Settlements:
         events = {key: self._expect(key) for key in awaited}
         try:
             async with asyncio.timeout(min(patience, WAIT_MAX).total_seconds()):
-                unsettled = await still_open()
-                for key, event in events.items():
-                    if key in unsettled:
-                        await event.wait()
+                while unsettled := [events[key] for key in await still_open() if key in events]:
+                    await _any(unsettled)
         except TimeoutError:
             return
         finally:
@@ -57,3 +58,13 @@ class Settlements:
             waiting.remove(event)
             if not waiting:
                 del self._events[key]
+
+
+async def _any(events: Collection[asyncio.Event]) -> None:
+    """Wait until one of the events is set, or for LOOK."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=LOOK.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()

@@ -10,7 +10,7 @@ from tillbridge.cli.running import run, settings_with
 from tillbridge.cli.serve import DATA_DIR
 from tillbridge.credit.codes import Codes, plain_code
 from tillbridge.diagnose.lookup import credits_named
-from tillbridge.kernel.clock import parse_time
+from tillbridge.kernel.clock import SystemClock, parse_time
 from tillbridge.kernel.db import Db
 from tillbridge.kernel.errors import BadInput, NotFound
 from tillbridge.kernel.money import Money
@@ -64,12 +64,12 @@ async def _row(db: Db, now: CreditNow, moment: str, *, occurred: bool) -> dict[s
         "code": f"…{now.code_last4}",
         "kind": now.kind,
         "bucket": now.bucket,
-        "state": now.state.value,
+        "state": now.state_at(SystemClock().now()).value,
         "issued": Money(now.issued, now.currency).text(),
         "currency": now.currency,
     }
     if not moment:
-        held = {"balance": now.balance, "available": now.available()}
+        held = {"balance": now.balance, "available": now.available(SystemClock().now())}
         return {**row, **{name: Money(minor, now.currency).text() for name, minor in held.items()}}
     try:
         at = parse_time(moment)

@@ -1,7 +1,6 @@
 """`tillbridge replay`: the register transactions of an export, through the checkpoint. Safe to run twice."""
 
 import asyncio
-import hashlib
 import json
 import sys
 from collections import Counter
@@ -30,17 +29,20 @@ from tillbridge.stack.model import Role, Stack
 
 AT_ONCE: Final = 32
 TRY_SECONDS: Final = 0.5
+FAULT: Final = 500
+FAULTS_MAX: Final = 3
+"""After so many faults over one row, the hub is left alone with it, and the rest goes on."""
+
 REASONS_SHOWN: Final = 20
 
 
 @dataclass(slots=True)
 class Tally:
-    """How a replay goes: rows confirmed now, confirmed before, with a voucher, skipped; and those that failed."""
+    """How a replay goes: rows confirmed now, confirmed before, with a voucher; and those that failed."""
 
     confirmed: int = 0
     before: int = 0
     vouchers: int = 0
-    skipped: int = 0
     failed: list[tuple[int, str, str]] = field(default_factory=list)
     codes: Counter[str] = field(default_factory=Counter)
 
@@ -48,32 +50,6 @@ class Tally:
         """Note a row that was not confirmed, with why."""
         self.failed.append((row, transaction_id, reason))
         self.codes[code] += 1
-
-
-class Journal:
-    """Which rows of a file are done, kept beside the database until the whole file is: a replay that was stopped goes
-    on where it was. It only saves time; it is the key of each row that makes a second sending harmless."""
-
-    def __init__(self, folder: Path, file: Path) -> None:
-        with file.open("rb") as opened:
-            name = hashlib.file_digest(opened, "sha256").hexdigest()
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"{name}.done"
-        text = self._path.read_text("utf-8") if self._path.exists() else ""
-        # A last line without its end was being written when the process died: it does not count.
-        self.done = {int(line) for line in text.split("\n")[:-1] if line.isdecimal()}
-        self._file = self._path.open("a", encoding="utf-8")
-
-    def add(self, row: int) -> None:
-        """This row has its final answer."""
-        self._file.write(f"{row}\n")
-        self._file.flush()
-
-    def close(self, *, whole: bool) -> None:
-        """Forget it when the whole file is done."""
-        self._file.close()
-        if whole:
-            self._path.unlink(missing_ok=True)
 
 
 @click.command("replay")
@@ -97,8 +73,9 @@ def replay_command(
 ) -> None:
     """Send the register transactions of FILE through the checkpoint, as a register would.
 
-    Stopped in the middle, it goes on where it was; run again, it changes nothing. Exit status 0: every row is
-    confirmed; 1: some rows are not, and are listed; 2: the file or the hub cannot be used.
+    Stopped in the middle, it is run again: each row has a key, and what was confirmed before is answered again and
+    changes nothing. Exit status 0: every row is confirmed; 1: some rows are not, and are listed; 2: the file or the
+    hub cannot be used.
 
     Example: tillbridge replay pos.csv --customers storefront.csv --stack stack.toml
     """
@@ -117,15 +94,8 @@ async def _replay(
 ) -> Tally:
     tally = Tally()
     async with _a_hub(settings, customers, hub_url, key, tally) as (address, bearer):
-        journal = Journal(settings.data_dir / "replay", file)
-        whole = False
-        try:
-            with _progress(_rows_in(file)) as advance:
-                sender = Sender(address, bearer, patience, tally, journal, advance)
-                await sender.send_all(_rows(file))
-            whole = True
-        finally:
-            journal.close(whole=whole)
+        with _progress(_rows_in(file)) as advance:
+            await Sender(address, bearer, patience, tally, advance).send_all(_rows(file))
     return tally
 
 
@@ -169,14 +139,11 @@ def _rows_in(file: Path) -> int:
 class Sender:
     """Sends rows to a hub, AT_ONCE at a time, each until it has a final answer."""
 
-    def __init__(
-        self, address: str, bearer: str, patience: int, tally: Tally, journal: Journal, advance: Callable[[], None]
-    ) -> None:
+    def __init__(self, address: str, bearer: str, patience: int, tally: Tally, advance: Callable[[], None]) -> None:
         self._address = address
         self._bearer = bearer
         self._patience = patience
         self._tally = tally
-        self._journal = journal
         self._advance = advance
 
     async def send_all(self, rows: Iterator[PosRow | BadPosRow]) -> None:
@@ -194,9 +161,7 @@ class Sender:
 
     async def _work(self, session: aiohttp.ClientSession, rows: Iterator[PosRow | BadPosRow]) -> None:
         for row in rows:
-            if row.row in self._journal.done:
-                self._tally.skipped += 1
-            elif isinstance(row, BadPosRow):
+            if isinstance(row, BadPosRow):
                 self._tally.fail(row.row, row.transaction_id, row.reason, "bad-row")
             else:
                 await self._send(session, row)
@@ -204,19 +169,22 @@ class Sender:
 
     async def _send(self, session: aiohttp.ClientSession, row: PosRow) -> None:
         """Send a row until it has an answer that stays: a yes, or a no that trying again will not change."""
-        until = asyncio.get_running_loop().time() + self._patience
+        until, faults = asyncio.get_running_loop().time() + self._patience, 0
         while True:
             status, body, replayed = await self._try(session, row)
             if status in (200, 201):
                 self._tally.before += replayed
                 self._tally.confirmed += not replayed
                 self._tally.vouchers += body.get("voucher") is not None and not replayed
-                self._journal.add(row.row)
                 return
             if status in (401, 403):
                 raise SettingFault("--key", str(body.get("detail", "the hub refuses the key")), "Use another key.")
             if status and body.get("retry") != "safe":
                 self._tally.fail(row.row, row.transaction_id, str(body.get("detail", f"status {status}")), _code(body))
+                return
+            faults += status == FAULT
+            if faults > FAULTS_MAX:
+                self._tally.fail(row.row, row.transaction_id, "the hub met a fault of its own; see its log", "fault")
                 return
             if asyncio.get_running_loop().time() > until:
                 raise DatabaseAway("The hub does not answer. Run the same command again: it goes on where it stopped.")
@@ -271,7 +239,6 @@ def _report(tally: Tally, form: str) -> None:
         shown = {
             "confirmed": tally.confirmed,
             "confirmed_before": tally.before,
-            "skipped": tally.skipped,
             "vouchers": tally.vouchers,
             "failed": len(tally.failed),
             "failed_by_code": dict(tally.codes),
@@ -281,7 +248,7 @@ def _report(tally: Tally, form: str) -> None:
         return
     click.echo(
         f"{tally.confirmed:,} confirmed, {tally.vouchers:,} of them with a voucher; {tally.before:,} were confirmed "
-        f"before; {tally.skipped:,} skipped as done; {len(tally.failed):,} failed."
+        f"before; {len(tally.failed):,} failed."
     )
     for row, name, why in sorted(tally.failed)[:REASONS_SHOWN]:
         click.echo(f"  row {row}{f' ({name})' if name else ''}: {why}")

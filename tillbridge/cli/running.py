@@ -87,7 +87,8 @@ async def serving(
         add_pages(
             app, HubConsole(hub, app[KEYS]), secret=seal, clock=hub.clock, https=hub.public_url.startswith("https")
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
+        # Paths carry claim codes: no access log. Bodies are small: nothing is unpacked, so nothing can swell.
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS, auto_decompress=False)
         await runner.setup()
         try:
             await web.SockSite(runner, listener).start()

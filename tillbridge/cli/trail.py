@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tillbridge.api import shapes
+from tillbridge.checkpoint.facts import checkpoint_facts
 from tillbridge.cli.balance import named
 from tillbridge.cli.listing import print_rows
 from tillbridge.cli.running import read_stack, run, settings_with
@@ -41,7 +42,7 @@ def trail_command(name: str, data_dir: Path | None, stack: Path | None, form: st
     the_map = read_stack(settings)
     found = run(_trails(settings, the_map, name))
     if form == "json":
-        shown = [{"credit": shapes.credit(now), **shapes.trail(trail)} for now, trail in found]
+        shown = [{"credit": shapes.credit(now, SystemClock().now()), **shapes.trail(trail)} for now, trail in found]
         click.echo(json.dumps(shown, indent=2))
     elif form == "csv":
         print_rows([_row(now, fact) for now, trail in found for fact in trail.facts], "csv")
@@ -57,7 +58,8 @@ async def _trails(settings: Settings, stack: Stack, name: str) -> list[tuple[Cre
         for credit_id in await named(db, codes, name):
             now = await store.credit_now(db, credit_id)
             if now is not None:
-                found.append((now, await trail_of(db, stack, credit_id, SystemClock().now())))
+                others = await checkpoint_facts(db, credit_id)
+                found.append((now, await trail_of(db, stack, now, SystemClock().now(), others)))
         return found
 
 

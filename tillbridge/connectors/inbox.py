@@ -21,6 +21,8 @@ class Message:
 class Inbox:
     """Keeps the last `most` messages of all receivers; older ones are forgotten."""
 
+    phones = True
+
     def __init__(self, clock: Clock, most: int = 200) -> None:
         self._clock = clock
         self._messages: deque[Message] = deque(maxlen=most)

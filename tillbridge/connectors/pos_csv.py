@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tillbridge.credit.keys import plain_key
 from tillbridge.kernel.errors import BadInput
 
 COLUMNS: Final = (
@@ -52,15 +53,28 @@ class BadPosRow:
 
 
 def read(lines: Iterable[str]) -> Iterator[PosRow | BadPosRow]:
-    """The transactions of an export, as they come. Raises BadInput for a header that lacks a column."""
-    reader = csv.reader(lines)
-    places = _places(next(reader, []))
+    """The transactions of an export, one a line, as they come. Raises BadInput for a header that lacks a column.
+
+    A line is read by itself, so that a quote that is never closed spoils its own row and no other.
+    """
+    numbered = enumerate(lines, start=1)
+    places = _places(_cells(next(numbered, (1, ""))[1]) or [])
+    for number, line in numbered:
+        if not line.strip():
+            continue
+        cells = _cells(line)
+        if cells is None:
+            yield BadPosRow(number, "", "a quote in this line is not closed; export it again")
+        elif any(cells):
+            yield _row(number, cells, places)
+
+
+def _cells(line: str) -> list[str] | None:
+    """The cells of a line; None when its quotes do not fit."""
     try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield _row(reader.line_num, cells, places)
-    except csv.Error as error:
-        yield BadPosRow(reader.line_num, "", f"the file cannot be read from here on ({error}); export it again")
+        return [cell.strip() for cell in next(csv.reader([line], strict=True), [])]
+    except csv.Error:
+        return None
 
 
 def _places(header: list[str]) -> Mapping[str, int]:
@@ -80,7 +94,7 @@ def _row(number: int, cells: list[str], places: Mapping[str, int]) -> PosRow | B
     most = max(places.values())
     if len(cells) <= most:
         return BadPosRow(number, "", f"{len(cells)} cells where {most + 1} are needed; was the file cut off?")
-    cell = {name: cells[place].strip() for name, place in places.items()}
+    cell = {name: cells[place] for name, place in places.items()}
     if any(0xDC80 <= ord(letter) <= 0xDCFF for text in cell.values() for letter in text):
         return BadPosRow(number, "", "the row is not UTF-8; export the file in UTF-8")
     blank = [name for name in _PLAIN if not cell[name]]
@@ -92,5 +106,9 @@ def _row(number: int, cells: list[str], places: Mapping[str, int]) -> PosRow | B
         body["customer"] = customer
     if cell["code"]:
         body["code"] = cell["code"]
-    key = f"{cell['store']}-{cell['register']}-{cell['occurred_at']}"
+    try:
+        key = plain_key(f"{cell['store']}-{cell['register']}-{cell['occurred_at']}")
+    except ValueError as error:
+        reason = f"store, register and occurred_at make no key ({error}); mend them"
+        return BadPosRow(number, cell["transaction_id"], reason)
     return PosRow(number, key, cell["transaction_id"], body)

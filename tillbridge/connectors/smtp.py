@@ -90,6 +90,8 @@ class SmtpNotifier:
     `trust` holds the certificates to believe, by default those of the machine.
     """
 
+    phones = False
+
     def __init__(self, server: MailServer, clock: Clock, ids: Ids, trust: ssl.SSLContext | None = None) -> None:
         self._server = server
         self._clock = clock

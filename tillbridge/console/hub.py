@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tillbridge.checkpoint import store as checkpoint
 from tillbridge.checkpoint.claim import ClaimState as Claimable
+from tillbridge.checkpoint.facts import checkpoint_facts
 from tillbridge.checkpoint.tokens import claim_code, voucher_link
 from tillbridge.checkpoint.voucher import Voucher, amount_words
 from tillbridge.connectors.inbox import Message
@@ -238,7 +239,8 @@ class HubConsole:
         if now is None:
             return None
         kept = await handoffs.of_credit(hub.db, credit_id)
-        trail = await trail_of(hub.db, hub.stack, credit_id, at)
+        others = await checkpoint_facts(hub.db, credit_id)
+        trail = await trail_of(hub.db, hub.stack, now, at, others)
         unclaimed = now.state is CreditState.UNCLAIMED
         return CreditView(
             credit_id=credit_id,
@@ -246,13 +248,13 @@ class HubConsole:
             bucket=now.bucket,
             last4=now.code_last4,
             issued=standing.money(now.issued, now),
-            available=standing.money(now.available(), now),
+            available=standing.money(now.available(at), now),
             store=now.origin.store,
             register=now.origin.register,
             operator=now.origin.operator,
             receipt=now.origin.transaction_id,
             owner=await self._owner(now.owner),
-            badge=standing.badge(now),
+            badge=standing.badge(now, at),
             facts=tuple(map(standing.fact, trail.facts)),
             explanation=standing.explanation(trail.verdict),
             hops=standing.credit_path(hub.stack, kept, at),
@@ -275,7 +277,7 @@ class HubConsole:
         """Credits by code, receipt, id, e-mail or phone."""
         ids = await self._named(text.strip())
         found = [await ledger.credit_now(self._hub.db, credit_id) for credit_id in ids[:FOUND_MAX]]
-        return [standing.credit_line(now) for now in found if now]
+        return [standing.credit_line(now, self._hub.clock.now()) for now in found if now]
 
     async def _named(self, text: str) -> list[UUID]:
         hub = self._hub

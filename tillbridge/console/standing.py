@@ -33,6 +33,7 @@ FINISHED: Final[Mapping[Finish, ClaimState]] = {
     Finish.LOCKED: ClaimState.LOCKED,
     Finish.NO_ACCOUNT: ClaimState.NO_ACCOUNT,
     Finish.CLAIMED: ClaimState.USED,
+    Finish.GONE: ClaimState.EXPIRED,
     Finish.UNKNOWN: ClaimState.UNKNOWN,
 }
 """How a try to finish a claim ended, as the pages say it."""
@@ -82,14 +83,15 @@ def money(minor: int, now: CreditNow) -> Money:
     return Money(minor, now.currency)
 
 
-def badge(now: CreditNow) -> Badge:
+def badge(now: CreditNow, at: datetime) -> Badge:
     """How a credit stands, as a word with a mark."""
-    if now.state is CreditState.ACTIVE and now.balance == 0:
+    state = now.state_at(at)
+    if state is CreditState.ACTIVE and now.balance == 0:
         return Badge(Mark.QUIET, "spent")
-    return _CREDIT_BADGES[now.state]
+    return _CREDIT_BADGES[state]
 
 
-def credit_line(now: CreditNow) -> CreditLine:
+def credit_line(now: CreditNow, at: datetime) -> CreditLine:
     """A credit as a line of a list."""
     return CreditLine(
         credit_id=now.credit_id,
@@ -98,9 +100,9 @@ def credit_line(now: CreditNow) -> CreditLine:
         receipt=now.origin.transaction_id,
         store=now.origin.store,
         issued=money(now.issued, now),
-        available=money(now.available(), now),
+        available=money(now.available(at), now),
         issued_at=now.occurred_at,
-        badge=badge(now),
+        badge=badge(now, at),
     )
 
 

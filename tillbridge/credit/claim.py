@@ -6,11 +6,6 @@ from tillbridge.credit.model import Claim
 from tillbridge.ledger.model import Posting, Verb
 
 
-def claim_key(credit_id: UUID) -> str:
-    """A credit is claimed once, so its key is the credit's own: no retry can claim it twice."""
-    return f"claim:{credit_id}"
-
-
 def posting_for(command: Claim, event_id: UUID) -> Posting:
     """What a claim posts."""
     request = {"command": Verb.CLAIM.value, "credit": str(command.credit_id), "customer": str(command.owner)}

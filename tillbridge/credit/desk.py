@@ -3,7 +3,7 @@
 Single commands and batches take the same path. Money and messages meet in one commit.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -17,13 +17,13 @@ from tillbridge.credit.model import Claim, Facts, Issue, Redeem, Void, Work
 from tillbridge.handoff.model import NewHandoff
 from tillbridge.handoff.route import on_claim, route
 from tillbridge.kernel.clock import Clock
-from tillbridge.kernel.db import Db
+from tillbridge.kernel.db import Db, Tx
 from tillbridge.kernel.errors import Conflict
 from tillbridge.kernel.ids import Ids
 from tillbridge.kernel.money import Money, parse
 from tillbridge.ledger import store as ledger
 from tillbridge.ledger.gather import Gather
-from tillbridge.ledger.model import REFUSAL_BY_CODE, Answer, CreditNow, Posted, first_difference
+from tillbridge.ledger.model import Answer, CreditNow, Posted, Posting, first_difference
 from tillbridge.stack.model import Stack
 
 Wake = Callable[[Iterable[str]], None]
@@ -64,10 +64,11 @@ class Desk:
         owned = now is not None and now.owner is not None
         return await self._submit(voids.work_for(command, self._ids.new(), facts, owned=owned))
 
-    async def claim(self, command: Claim) -> Answer:
-        """Link an unclaimed credit to its customer, activate it, and send what waited for that, in one transaction.
+    async def claim(self, command: Claim, along: Callable[[Tx], Awaitable[None]]) -> Answer:
+        """Link an unclaimed credit to its customer, activate it, and send what waited for that, in one transaction;
+        `along` writes in it too, when the claim is through.
 
-        A claim by someone else of a credit that was claimed is refused as `already-claimed`. Raises DatabaseError.
+        A claim of a credit that was claimed is refused as `already-claimed`. Raises Conflict, DatabaseError.
         """
         posting = claims.posting_for(command, self._ids.new())
         at = self._clock.now()
@@ -75,20 +76,16 @@ class Desk:
             (answer,) = await ledger.post(tx, at, [posting])
             if isinstance(answer.result, Posted) and not answer.replay:
                 await store.release_claim(tx, at, command.credit_id, command.owner, on_claim(self._stack, at))
+                await along(tx)
         self._wake(hop.name for hop in self._stack.deliveries())
-        if answer.replay and first_difference(answer.request, posting.request):
-            return Answer(posting.key, command.credit_id, REFUSAL_BY_CODE["already-claimed"], False, posting.request)
-        return answer
+        return _first(answer, posting)
 
     async def drained(self) -> None:
         """Wait until every command under way has been answered."""
         await self._gather.drained()
 
     async def _submit(self, work: Work) -> Answer:
-        answer = await self._gather.submit(work)
-        if answer.replay and (field := first_difference(answer.request, work.posting.request)):
-            raise Conflict(work.posting.key, field)
-        return answer
+        return _first(await self._gather.submit(work), work.posting)
 
     async def _commit(self, works: Sequence[Work]) -> list[Answer]:
         at = self._clock.now()
@@ -101,6 +98,13 @@ class Desk:
         facts = work.facts
         currency = facts.amount.currency
         return route(self._stack, at, owned=work.owned, currency=currency, bucket=facts.bucket, amount=facts.amount)
+
+
+def _first(answer: Answer, posting: Posting) -> Answer:
+    """The answer, if it is to this request. Raises Conflict when the key was used for another."""
+    if answer.replay and (field := first_difference(answer.request, posting.request)):
+        raise Conflict(posting.key, field, answer.credit_id)
+    return answer
 
 
 def _facts(now: CreditNow) -> Facts:

@@ -103,3 +103,7 @@ class Work:
     def collisions(self) -> tuple[object, ...]:
         """What no two of one batch may share."""
         return self.posting.collisions()
+
+    def subject(self) -> object:
+        """Commands on one credit are posted in the order in which they came."""
+        return self.posting.subject()

@@ -2,20 +2,33 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from tillbridge.diagnose.trail import Fact, Trail, trail
+from tillbridge.diagnose.trail import Fact, Trail, refused_fact, trail
 from tillbridge.handoff import store as handoffs
 from tillbridge.kernel.db import Db
 from tillbridge.ledger import store as ledger
+from tillbridge.ledger.model import CreditNow, Line
 from tillbridge.stack.model import Stack
 
+PAGE: Final = 1000
 
-async def trail_of(db: Db, stack: Stack, credit_id: UUID, now: datetime, others: Iterable[Fact] = ()) -> Trail:
-    """The trail of a credit from live data, with facts of other books added. Raises DatabaseError."""
-    lines = await ledger.statement(db, credit_id, 0, 1000)
-    kept = await handoffs.of_credit(db, credit_id)
-    return trail(stack, lines, kept, others, now)
+
+async def trail_of(db: Db, stack: Stack, credit: CreditNow, at: datetime, others: Iterable[Fact] = ()) -> Trail:
+    """The trail of a credit from live data at a moment, with facts of other books added. Raises DatabaseError."""
+    lines = await whole_statement(db, credit.credit_id)
+    kept = await handoffs.of_credit(db, credit.credit_id)
+    refusals = await ledger.refusals_of_credit(db, credit.credit_id)
+    return trail(stack, credit.state_at(at), lines, kept, [*map(refused_fact, refusals), *others], at)
+
+
+async def whole_statement(db: Db, credit_id: UUID) -> list[Line]:
+    """Every line of a credit's statement, oldest first. Raises DatabaseError."""
+    lines: list[Line] = []
+    while page := await ledger.statement(db, credit_id, lines[-1].version if lines else 0, PAGE):
+        lines += page
+    return lines
 
 
 async def credits_named(db: Db, name: str, code_hash: bytes | None) -> list[UUID]:

@@ -1,13 +1,13 @@
 """The trail of one credit: every fact in order, and where it is late or lost. Pure: facts in, lines out."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from tillbridge.handoff.model import AttemptView, HandoffView, State
 from tillbridge.kernel.money import Money
-from tillbridge.ledger.model import Line, Verb
+from tillbridge.ledger.model import Line, RefusedRequest, Verb
 from tillbridge.ledger.model import State as CreditState
 from tillbridge.stack.draw import place
 from tillbridge.stack.model import Stack
@@ -78,19 +78,36 @@ _OUTCOMES: Final[Mapping[str, str]] = {
 
 def trail(
     stack: Stack,
+    state: CreditState,
     lines: Sequence[Line],
     handoffs: Sequence[HandoffView],
     others: Iterable[Fact],
     now: datetime,
 ) -> Trail:
-    """The trail of a credit from its statement, its handoffs and other facts (refusals, vouchers, claims)."""
-    facts = [_of_line(line) for line in lines]
+    """The trail of a credit in this state, from its statement, its handoffs and other facts (refusals, vouchers,
+    claims)."""
+    facts = _of_lines(lines)
     for handoff in handoffs:
         way = _way(stack, handoff.hop)
         facts.extend(_of_attempt(handoff, way, attempt) for attempt in handoff.history)
         facts.extend(_as_it_stands(handoff, way, now))
     facts.extend(others)
-    return Trail(tuple(sorted(facts, key=lambda fact: fact.at)), verdict(stack, lines, handoffs, now))
+    return Trail(tuple(sorted(facts, key=lambda fact: fact.at)), verdict(stack, state, handoffs, now))
+
+
+def refused_fact(refused: RefusedRequest) -> Fact:
+    """A refusal as a line of the trail."""
+    detail = _joined(f"to {refused.verb.value}", refused.refusal.code, refused.refusal.engineer, f"key {refused.key}")
+    return Fact(refused.recorded_at, f"Refused: {refused.refusal.cashier}", detail, "late")
+
+
+def _of_lines(lines: Sequence[Line]) -> list[Fact]:
+    """The statement in the order of the ledger. Where the clocks of two hubs differ, a line is not put before the one
+    that it came after."""
+    facts: list[Fact] = []
+    for fact in map(_of_line, lines):
+        facts.append(replace(fact, at=max(fact.at, facts[-1].at)) if facts else fact)
+    return facts
 
 
 def _of_line(line: Line) -> Fact:
@@ -174,9 +191,8 @@ def _things(waits_for: str) -> str:
     return " and ".join(words.get(item, item) for item in waits_for.split())
 
 
-def verdict(stack: Stack, lines: Sequence[Line], handoffs: Sequence[HandoffView], now: datetime) -> Verdict:
+def verdict(stack: Stack, state: CreditState, handoffs: Sequence[HandoffView], now: datetime) -> Verdict:
     """What the facts come to, the gravest first."""
-    state = lines[-1].state if lines else CreditState.ACTIVE
     stuck = _names(handoffs, lambda one: one.state in (State.DEAD, State.PARKED))
     late = _names(handoffs, lambda one: one.state is not State.CONFIRMED and one.late(now))
     if stuck:
@@ -187,6 +203,8 @@ def verdict(stack: Stack, lines: Sequence[Line], handoffs: Sequence[HandoffView]
     if state is CreditState.UNCLAIMED:
         sentence = "Safe on the ledger, in nobody's account."
         return Verdict("pending", "Waits for the claim", sentence, "The customer claims it with the voucher.")
+    if state is CreditState.EXPIRED:
+        return Verdict("confirmed", "Expired", "Its last day has passed: it cannot be spent.", "Nothing to do.")
     if state is CreditState.VOID:
         return Verdict("confirmed", "Taken back", "It is worth nothing, and never will be again.", "Nothing to do.")
     moving = _names(handoffs, lambda one: one.state is not State.CONFIRMED)

@@ -48,6 +48,7 @@ CREATE TABLE handoff.handoff (
     reference text NOT NULL DEFAULT '',
     sent_at timestamptz,
     confirmed_at timestamptz,
+    known_since jsonb,  -- for a target that was told nothing yet: a key means one body
     PRIMARY KEY (credit_id, hop, version),
     CHECK (state = 'dead' OR (state = 'waiting') = (waits_for <> '')),
     CHECK ((state IN ('due', 'unknown')) <= (due_at IS NOT NULL)),
@@ -235,8 +236,8 @@ CREATE FUNCTION handoff.release_claim(
 ) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE item record;
 BEGIN
-    UPDATE handoff.message AS m SET payload = m.payload || jsonb_build_object('customer', p_customer)
-    WHERE m.credit_id = p_credit;
+    UPDATE handoff.handoff AS h SET known_since = jsonb_build_object('customer', p_customer)
+    WHERE h.credit_id = p_credit AND h.state IN ('waiting', 'dead') AND h.sent_at IS NULL;
     FOR item IN
         SELECT h.hop, h.version, d.due_at, d.deadline FROM handoff.handoff AS h
         LEFT JOIN unnest(p_hops, p_due, p_deadline) AS d (hop, due_at, deadline) ON d.hop = h.hop
@@ -329,7 +330,7 @@ BEGIN
         FROM unnest(p_rooms) AS w
         CROSS JOIN LATERAL (
             SELECT
-                c.credit_id, c.hop, c.version, c.event_id, c.replay, c.reason_code,
+                c.credit_id, c.hop, c.version, c.event_id, c.replay, c.reason_code, c.known_since,
                 CASE c.state WHEN 'due' THEN 'send' ELSE 'probe' END AS kind,
                 c.attempts + (c.state = 'due')::integer AS attempt,
                 CASE c.state WHEN 'due' THEN 0 ELSE c.probes + 1 END AS probe
@@ -345,7 +346,9 @@ BEGIN
             FOR UPDATE SKIP LOCKED
         ) AS h
         CROSS JOIN LATERAL (
-            SELECT x.state, x.balance, x.currency, x.payload FROM handoff.message AS x
+            SELECT
+                CASE WHEN x.state = 'unclaimed' AND h.known_since IS NOT NULL THEN 'active' ELSE x.state END AS state,
+                x.balance, x.currency, x.payload || coalesce(h.known_since, '{}') AS payload FROM handoff.message AS x
             WHERE x.credit_id = h.credit_id AND x.version = h.version
             LIMIT 1
         ) AS m

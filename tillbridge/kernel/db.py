@@ -64,6 +64,9 @@ def _translated() -> Iterator[None]:
     """Turn the driver's errors into ours, once, here."""
     try:
         yield
+    except ValueError as error:
+        # The driver could not write a value down; nothing was sent. It calls that an error of the interface as well.
+        raise DatabaseFault(f"PostgreSQL cannot take a value: {error}") from error
     except _CLASH as error:
         raise TryAgain("Two transactions clashed; nothing was written.") from error
     except _AWAY as error:
@@ -170,8 +173,14 @@ async def _prepare(connection: "asyncpg.Connection[Any]") -> None:
 
 
 @asynccontextmanager
-async def open_db(url: str, *, size: int = 8, acquire_seconds: float = 3.0) -> AsyncIterator[Db]:
-    """A pool of up to `size` connections to the server at `url`. Raises DatabaseAway when it cannot be reached."""
+async def open_db(
+    url: str, *, size: int = 8, acquire_seconds: float = 3.0, statement_seconds: float = 8.0
+) -> AsyncIterator[Db]:
+    """A pool of up to `size` connections to the server at `url`.
+
+    A statement that takes longer than `statement_seconds` is given up: a cashier is waiting. Raises DatabaseAway when
+    the server cannot be reached.
+    """
     with _translated():
         pool = await asyncpg.create_pool(
             url,
@@ -179,7 +188,7 @@ async def open_db(url: str, *, size: int = 8, acquire_seconds: float = 3.0) -> A
             max_size=size,
             init=_prepare,
             timeout=acquire_seconds,
-            command_timeout=60,
+            command_timeout=statement_seconds,
             server_settings={"application_name": "tillbridge", "timezone": "UTC"},
         )
     try:

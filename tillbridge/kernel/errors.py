@@ -18,6 +18,7 @@ A refusal is no error: it is an answer of the trade, returned as a value and sto
 
 from dataclasses import dataclass
 from typing import Literal
+from uuid import UUID
 
 Retry = Literal["safe", "new_key", "never"]
 
@@ -29,20 +30,26 @@ class TillbridgeError(Exception):
 class BadInput(TillbridgeError):
     """A field cannot be read. `field` is a path such as `customer.email`, `mend` says what to send instead."""
 
-    def __init__(self, field: str, problem: str, mend: str) -> None:
+    def __init__(self, field: str, problem: str, mend: str, code: str = "bad-input") -> None:
         super().__init__(f"{field}: {problem}. {mend}")
+        self.code = code
         self.field = field
         self.problem = problem
         self.mend = mend
 
 
 class Conflict(TillbridgeError):
-    """The idempotency key was used before for another request; `field` is the first field that differs."""
+    """The idempotency key was used before for another request, about the credit `credit_id`; `field` is the first
+    field that differs."""
 
-    def __init__(self, key: str, field: str) -> None:
-        super().__init__(f"The key {key} was used before with another {field}. Send a new key for a new request.")
+    def __init__(self, key: str, field: str, credit_id: UUID) -> None:
+        super().__init__(
+            f"The key {key} was used before with another {field}, and was answered then. Look up what was done; "
+            "send a new key only for what is really a new request."
+        )
         self.key = key
         self.field = field
+        self.credit_id = credit_id
 
 
 class InFlight(TillbridgeError):

@@ -6,10 +6,10 @@ together. Under light load the batch is one, and waits for nothing.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
-from tillbridge.kernel.errors import DatabaseFault, TillbridgeError, TryAgain
+from tillbridge.kernel.errors import DatabaseFault, TryAgain
 
 BATCH_MAX: Final = 500
 """The most commands in one batch: above it a commit takes longer without getting cheaper per command."""
@@ -24,23 +24,30 @@ class Gathered(Protocol):
     def collisions(self) -> tuple[object, ...]:
         """Keys that must be unique within a batch."""
 
+    def subject(self) -> object:
+        """What its order is kept on: commands of one subject are committed as they came. None for no order."""
+
 
 C = TypeVar("C", bound=Gathered)
 A = TypeVar("A")
 
 
 def next_batch(waiting: deque[tuple[C, "asyncio.Future[A]"]], most: int) -> list[tuple[C, "asyncio.Future[A]"]]:
-    """Take the next batch off the queue, in order; a command that collides with one before it stays for the next."""
+    """Take the next batch off the queue, in order. A command that collides with one before it stays for the next, and
+    so does whatever comes after it on the same subject."""
     taken: list[tuple[C, asyncio.Future[A]]] = []
     held: list[tuple[C, asyncio.Future[A]]] = []
     seen: set[object] = set()
+    behind: set[object] = set()
     while waiting and len(taken) < most:
         item = waiting.popleft()
-        keys = item[0].collisions()
-        if seen.isdisjoint(keys):
+        keys, subject = item[0].collisions(), item[0].subject()
+        if seen.isdisjoint(keys) and subject not in behind:
             taken.append(item)
         else:
             held.append(item)
+            if subject is not None:
+                behind.add(subject)
         seen.update(keys)
     waiting.extendleft(reversed(held))
     return taken
@@ -49,7 +56,7 @@ def next_batch(waiting: deque[tuple[C, "asyncio.Future[A]"]], most: int) -> list
 class Gather(Generic[C, A]):
     """Takes commands one by one and commits them in batches through `commit`, which answers each in order."""
 
-    def __init__(self, commit: Callable[[Sequence[C]], Awaitable[Sequence[A]]], lanes: int = 2) -> None:
+    def __init__(self, commit: Callable[[Sequence[C]], Awaitable[Sequence[A]]], lanes: int = 1) -> None:
         self._commit = commit
         self._waiting: deque[tuple[C, asyncio.Future[A]]] = deque()
         self._idle_lanes = lanes
@@ -80,6 +87,11 @@ class Gather(Generic[C, A]):
             await asyncio.sleep(0)
             while batch := next_batch(self._waiting, BATCH_MAX):
                 await self._commit_batch(batch)
+        except BaseException as error:
+            # The process is ending: nobody who waits is left waiting.
+            _fail(self._waiting, error)
+            self._waiting.clear()
+            raise
         finally:
             self._idle_lanes += 1
 
@@ -88,7 +100,7 @@ class Gather(Generic[C, A]):
             answers = await self._with_tries([command for command, _ in batch])
         except DatabaseFault as fault:
             await self._one_by_one(batch, fault)
-        except TillbridgeError as error:
+        except Exception as error:
             _fail(batch, error)
         except BaseException as error:
             _fail(batch, error)
@@ -116,7 +128,7 @@ class Gather(Generic[C, A]):
             await self._commit_batch([item])
 
 
-def _fail(batch: Sequence[tuple[object, "asyncio.Future[A]"]], error: BaseException) -> None:
+def _fail(batch: Iterable[tuple[object, "asyncio.Future[A]"]], error: BaseException) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error)

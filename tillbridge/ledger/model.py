@@ -182,6 +182,10 @@ class Posting:
         """What no two postings of one batch may share: the key, and the code of a new credit."""
         return (self.key,) if self.issued is None else (self.key, self.issued.code_hash)
 
+    def subject(self) -> object:
+        """Commands on one credit are posted in the order in which they came."""
+        return self.credit_id
+
 
 @dataclass(frozen=True, slots=True)
 class Posted:
@@ -231,9 +235,14 @@ class CreditNow:
     occurred_at: datetime
     recorded_at: datetime
 
-    def available(self) -> int:
-        """What can be spent right now, in minor units: nothing unless the credit is active."""
-        return self.balance if self.state is State.ACTIVE else 0
+    def state_at(self, at: datetime) -> State:
+        """How it stands at a moment: one whose last moment has passed is expired, whatever was recorded before."""
+        over = self.expires_at is not None and self.expires_at <= at
+        return State.EXPIRED if over and self.state is not State.VOID else self.state
+
+    def available(self, at: datetime) -> int:
+        """What can be spent at a moment, in minor units: nothing unless the credit is active."""
+        return self.balance if self.state_at(at) is State.ACTIVE else 0
 
 
 @dataclass(frozen=True, slots=True)

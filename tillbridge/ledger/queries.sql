@@ -28,6 +28,11 @@ SELECT DISTINCT credit_id FROM ledger.event WHERE transaction_id = $1 AND transa
 -- The stored answer to a key.
 SELECT key, verb::text, credit_id, version, refusal::text, recorded_at FROM ledger.request WHERE key = $1;
 
+-- name: refusals_of_credit
+-- What was refused of a credit, oldest first.
+SELECT key, verb::text, refusal::text, recorded_at FROM ledger.request
+WHERE credit_id = $1 AND refusal IS NOT NULL ORDER BY recorded_at LIMIT 200;
+
 -- name: statement
 -- The facts on a credit after a version, oldest first.
 SELECT * FROM ledger.statement WHERE credit_id = $1 AND version > $2 ORDER BY version LIMIT $3;

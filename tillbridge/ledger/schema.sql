@@ -50,6 +50,9 @@ CREATE TABLE ledger.request (
     CHECK ((version IS NULL) <> (refusal IS NULL))
 );
 
+-- What was refused of a credit is part of its trail.
+CREATE INDEX request_refused ON ledger.request (credit_id) WHERE refusal IS NOT NULL;
+
 -- A fact about a credit. Versions count from 1 without a gap; state, owner and balance are as after the event.
 CREATE TABLE ledger.event (
     credit_id uuid NOT NULL,
@@ -128,6 +131,55 @@ END $$;
 CREATE TRIGGER sum_to_zero AFTER INSERT ON ledger.entry
     REFERENCING NEW TABLE AS new_entries
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_unbalanced();
+
+-- An event stands right behind the one before it, and has entries when money moved.
+CREATE FUNCTION ledger.refuse_gap() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    bad record;
+BEGIN
+    SELECT n.credit_id, n.version INTO bad FROM new_events AS n
+    WHERE NOT EXISTS (SELECT 1 FROM ledger.credit AS k WHERE k.credit_id = n.credit_id)
+        OR (n.version > 1 AND NOT EXISTS (
+            SELECT 1 FROM ledger.event AS p WHERE p.credit_id = n.credit_id AND p.version = n.version - 1
+        ))
+        OR (n.amount <> 0 AND NOT EXISTS (
+            SELECT 1 FROM ledger.entry AS e WHERE e.credit_id = n.credit_id AND e.version = n.version
+        ))
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'event % of credit % has no credit, no event before it, or no entries', bad.version,
+            bad.credit_id USING ERRCODE = 'check_violation', CONSTRAINT = 'events_follow_each_other';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER no_gap AFTER INSERT ON ledger.event
+    REFERENCING NEW TABLE AS new_events
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_gap();
+
+CREATE FUNCTION ledger.refuse_stray() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    bad record;
+BEGIN
+    SELECT n.credit_id, n.version INTO bad FROM new_entries AS n
+    WHERE NOT EXISTS (
+        SELECT 1 FROM ledger.event AS e
+        WHERE e.credit_id = n.credit_id AND e.version = n.version
+            AND e.amount = abs(n.amount) AND e.balance = n.balance
+    )
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'entries of credit % version % belong to no event', bad.credit_id, bad.version
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'entries_belong_to_events';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER no_stray AFTER INSERT ON ledger.entry
+    REFERENCING NEW TABLE AS new_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_stray();
 
 -- One thing asked of the ledger. `house` is the account of leg 2; `ceiling` the most one credit may hold, or null.
 CREATE TYPE ledger.command AS (

@@ -136,6 +136,12 @@ async def credit_of_key(db: Db, key: str) -> UUID | None:
     return None if row is None else row["credit_id"]
 
 
+async def refusals_of_credit(db: Db, credit_id: UUID) -> list[RefusedRequest]:
+    """What was refused of a credit, oldest first; at most 200."""
+    rows = await db.fetch(_Q["refusals_of_credit"], credit_id)
+    return [RefusedRequest(r["key"], Verb(r["verb"]), REFUSAL_BY_CODE[r["refusal"]], r["recorded_at"]) for r in rows]
+
+
 async def refused_request(db: Db, key: str) -> RefusedRequest | None:
     """The stored refusal of a key, or None when the key is unknown or was not refused."""
     row = await db.fetch_one(_Q["request"], key)

@@ -33,6 +33,20 @@ from tillbridge.wiring import INBOX, Hub, open_hub
 START = datetime(2026, 11, 21, 19, 0, tzinfo=UTC)
 
 
+SALE = Sale(
+    key="sale",
+    actor="till",
+    kind="store_credit",
+    bucket="refund",
+    amount=Money(8800, "USD"),
+    occurred_at=START,
+    origin=Origin("006", "3", "op07", "T-sale"),
+    given=Given(),
+    code="",
+    expires_at=None,
+)
+
+
 @dataclass
 class Shop:
     """A hub with a clock that is moved by hand, and the inbox that its codes go to."""
@@ -43,18 +57,7 @@ class Shop:
 
     async def voucher(self, key: str = "k1") -> Receipt:
         """A credit for somebody who gave no identifier."""
-        sale = Sale(
-            key,
-            "till",
-            "store_credit",
-            "refund",
-            Money(8800, "USD"),
-            self.clock.now(),
-            Origin("006", "3", "op07", f"T-{key}"),
-            Given(),
-            "",
-            None,
-        )
+        sale = replace(SALE, key=key, occurred_at=self.clock.now(), origin=Origin("006", "3", "op07", f"T-{key}"))
         receipt = await self.hub.checkpoint.issue(sale, timedelta())
         assert isinstance(receipt, Receipt)
         assert receipt.voucher is not None
@@ -204,7 +207,7 @@ async def test_a_voided_credit_cannot_be_claimed(shop: Shop) -> None:
     challenge = await shop.begin(receipt, "ava@example.com")
     command = Void("v1", "ops", receipt.posted.credit_id, START, "mis-keyed", Origin(), {"command": "void"})
     await shop.hub.desk.void(command)
-    assert await shop.finish(receipt, challenge, shop.code()) is Finish.UNKNOWN
+    assert await shop.finish(receipt, challenge, shop.code()) is Finish.GONE
     assert receipt.voucher is not None
     assert (await shop.hub.claims.look(receipt.voucher.claim_code)).state is ClaimState.GONE
     assert (await shop.owner(receipt))[0] is State.VOID
@@ -232,9 +235,60 @@ async def test_a_hub_that_died_before_the_voucher_makes_it_up(shop: Shop) -> Non
     await _forget(shop, receipt)
     assert receipt.voucher is not None
     assert (await shop.hub.claims.look(receipt.voucher.claim_code)).state is ClaimState.UNKNOWN
-    assert await shop.hub.checkpoint.make_up(START - timedelta(days=1)) == 1
+    # The register has a minute to come back with what only it knows.
+    assert await shop.hub.checkpoint.make_up() == 0
+    shop.clock.move(timedelta(minutes=2))
+    assert await shop.hub.checkpoint.make_up() == 1
     assert (await shop.hub.claims.look(receipt.voucher.claim_code)).state is ClaimState.OPEN
-    assert await shop.hub.checkpoint.make_up(START - timedelta(days=1)) == 0
+    assert await shop.hub.checkpoint.make_up() == 0
+
+
+async def test_what_the_register_sent_replaces_what_was_made_up(shop: Shop) -> None:
+    await shop.voucher("k1")
+    sale = replace(SALE, given=Given(email="ava@exmaple.com"))
+    receipt = await shop.hub.checkpoint.issue(sale, timedelta())
+    assert isinstance(receipt, Receipt)
+    await _forget(shop, receipt)
+    shop.clock.move(timedelta(minutes=2))
+    assert await shop.hub.checkpoint.make_up() == 1
+    review = await checkpoint.review_of_credit(shop.hub.db, receipt.posted.credit_id)
+    assert review is not None
+    assert review.given == {}
+    assert isinstance(await shop.hub.checkpoint.issue(sale, timedelta()), Receipt)
+    review = await checkpoint.review_of_credit(shop.hub.db, receipt.posted.credit_id)
+    assert review is not None
+    assert review.given == {"email": "ava@exmaple.com"}
+    assert review.cause == "identifier-mismatch"
+
+
+async def test_a_review_closes_when_its_credit_is_void(shop: Shop) -> None:
+    receipt = await shop.voucher()
+    command = Void("v1", "ops", receipt.posted.credit_id, START, "mis-keyed", Origin(), {"command": "void"})
+    await shop.hub.desk.void(command)
+    await shop.hub.checkpoint.make_up()
+    review = await checkpoint.review_of_credit(shop.hub.db, receipt.posted.credit_id)
+    assert review is not None
+    assert (review.state, review.done_by) == ("done", "void")
+
+
+async def test_a_code_that_never_went_out_opens_nothing(shop: Shop) -> None:
+    receipt = await shop.voucher()
+    challenges = [await shop.begin(receipt, "ava@example.com") for _ in range(claims.CODES_PER_CREDIT + 4)]
+    assert len(shop.inbox.messages()) == claims.CODES_PER_CREDIT
+    # Whatever is guessed for the others, and the codes of the first ones too: they were never sent.
+    for challenge in challenges[claims.CODES_PER_CREDIT :]:
+        assert await shop.finish(receipt, challenge, shop.code()) is Finish.WRONG_CODE
+
+
+async def test_an_expired_credit_is_shown_as_expired(shop: Shop) -> None:
+    sale = replace(SALE, key="k9", given=Given(email="ava@example.com"), expires_at=START + timedelta(hours=1))
+    receipt = await shop.hub.checkpoint.issue(sale, timedelta())
+    assert isinstance(receipt, Receipt)
+    now = await ledger.credit_now(shop.hub.db, receipt.posted.credit_id)
+    assert now is not None
+    assert (now.available(START), now.state_at(START)) == (8800, State.ACTIVE)
+    late = START + timedelta(hours=1)
+    assert (now.available(late), now.state_at(late)) == (0, State.EXPIRED)
 
 
 async def _forget(shop: Shop, receipt: Receipt) -> None:

@@ -76,7 +76,7 @@ def changed(state: State, changes: dict[str, object]) -> HandoffView:
 
 def test_facts_stand_in_order_of_time_with_what_they_took() -> None:
     kept = handoff(State.CONFIRMED, history=(attempt("unknown", 0.5), attempt("there", 1.0, attempt=2, kind="probe")))
-    found = trail(STACK, [line()], [kept], [], after(10))
+    found = trail(STACK, CreditState.ACTIVE, [line()], [kept], [], after(10))
     assert [fact.at for fact in found.facts] == [after(0), after(0.5), after(1.0)]
     issued, lost, there = found.facts
     assert issued.what == "Issued at the register and confirmed on the ledger: 88.00 USD"
@@ -104,7 +104,7 @@ def test_facts_stand_in_order_of_time_with_what_they_took() -> None:
     ],
 )
 def test_the_verdict(state: State, changes: dict[str, object], mark: str, heading: str, words: str) -> None:
-    found = trail(STACK, [line()], [changed(state, changes)], [], after(10))
+    found = trail(STACK, CreditState.ACTIVE, [line()], [changed(state, changes)], [], after(10))
     assert (found.verdict.mark, found.verdict.heading) == (mark, heading)
     assert words in found.verdict.sentence
     assert found.verdict.mend
@@ -114,17 +114,24 @@ def test_the_verdict(state: State, changes: dict[str, object], mark: str, headin
 
 def test_the_gravest_comes_first() -> None:
     kept = [handoff(State.DUE, "platform-erp", deadline=after(5)), handoff(State.DEAD, reason="no")]
-    found = trail(STACK, [line()], kept, [], after(10))
+    found = trail(STACK, CreditState.ACTIVE, [line()], kept, [], after(10))
     assert (found.verdict.mark, found.verdict.hops) == ("dead", ("platform-web",))
 
 
 def test_unclaimed_and_void_say_so() -> None:
     waits = handoff(State.WAITING, waits_for="claim", deadline=None, ready_at=None)
-    unclaimed = trail(STACK, [line(state=CreditState.UNCLAIMED)], [waits], [], after(10))
+    unclaimed = trail(STACK, CreditState.UNCLAIMED, [line(state=CreditState.UNCLAIMED)], [waits], [], after(10))
     assert unclaimed.verdict.heading == "Waits for the claim"
     assert "no customer could be named" in unclaimed.facts[0].what
     assert "waits for the claim" in unclaimed.facts[1].what
-    void = trail(STACK, [line(), line(Verb.VOID, CreditState.VOID, 2)], [handoff(State.CONFIRMED)], [], after(10))
+    void = trail(
+        STACK,
+        CreditState.VOID,
+        [line(), line(Verb.VOID, CreditState.VOID, 2)],
+        [handoff(State.CONFIRMED)],
+        [],
+        after(10),
+    )
     assert void.verdict.heading == "Taken back"
 
 
@@ -134,12 +141,14 @@ def test_late_answers_and_stale_ones_are_told_apart() -> None:
         confirmed_at=after(90),
         history=(attempt("confirmed", 90), attempt("confirmed", 95, stale=True)),
     )
-    found = trail(STACK, [line()], [kept], [], after(100))
+    found = trail(STACK, CreditState.ACTIVE, [line()], [kept], [], after(100))
     assert [fact.mark for fact in found.facts[1:]] == ["late", "confirmed"]
     assert "came too late to count" in found.facts[2].detail
     assert found.facts[2].took is None
 
 
 def test_a_hop_that_the_map_no_longer_has_is_still_told() -> None:
-    found = trail(STACK, [line()], [handoff(State.DEAD, "platform-gone", reason="no")], [], after(10))
+    found = trail(
+        STACK, CreditState.ACTIVE, [line()], [handoff(State.DEAD, "platform-gone", reason="no")], [], after(10)
+    )
     assert "platform-gone did not take it" in found.verdict.sentence

@@ -17,9 +17,13 @@ class Command:
 
     key: str
     code: str = ""
+    credit: str = ""
 
     def collisions(self) -> tuple[object, ...]:
         return (self.key, self.code) if self.code else (self.key,)
+
+    def subject(self) -> object:
+        return self.credit or None
 
 
 def queue(*commands: Command) -> "deque[tuple[Command, asyncio.Future[str]]]":
@@ -42,6 +46,12 @@ def test_what_collides_waits_and_keeps_its_place() -> None:
     assert [one.key for one, _ in next_batch(waiting, 9)] == ["a", "b", "d"]
     assert [one.key for one, _ in waiting] == ["a", "a", "c"]
     assert [one.key for one, _ in next_batch(waiting, 9)] == ["a", "c"]
+
+
+def test_nothing_overtakes_what_waits_on_the_same_credit() -> None:
+    waiting = queue(Command("a"), Command("a", credit="x"), Command("b", credit="x"), Command("c", credit="y"))
+    assert [one.key for one, _ in next_batch(waiting, 9)] == ["a", "c"]
+    assert [one.key for one, _ in next_batch(waiting, 9)] == ["a", "b"]
 
 
 class Committer:
@@ -126,3 +136,11 @@ async def test_a_caller_that_gives_up_disturbs_nobody() -> None:
     commit.gate.set()
     assert await patient == "answer to b"
     assert commit.batches == [["a", "b"]]
+
+
+async def test_an_error_that_nobody_foresaw_leaves_nobody_waiting() -> None:
+    commit = Committer(ValueError("unforeseen"))
+    gather: Gather[Command, str] = Gather(commit)
+    tasks = [gather.submit(Command("a")), gather.submit(Command("a")), gather.submit(Command("b"))]
+    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 2)
+    assert [type(one) for one in results] == [ValueError, str, ValueError]
