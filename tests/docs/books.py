@@ -69,15 +69,15 @@ def credit_states() -> str:
 
 
 def house_accounts() -> str:
-    """The accounts of the ledger: what is owed, and what stands against it."""
+    """The two accounts of each command: what is owed, and what stands against it."""
     issued = [
-        (f"issue, bucket `{bucket}`", f"`{house}` −", f"`owed:{bucket}` +") for bucket, house in HOUSE_OF_BUCKET.items()
+        (f"issue, bucket `{bucket}`", f"`{house}`", f"`owed:{bucket}`") for bucket, house in HOUSE_OF_BUCKET.items()
     ]
     taken = [
-        (word, f"`{house}` +", "`owed:`*bucket* −")
+        (word, "`owed:`*bucket*", f"`{house}`")
         for word, house in (("redeem", HOUSE_OF_REDEMPTION), ("void", HOUSE_OF_VOID))
     ]
-    return table(("command", "house account", "owed to the customer"), [*issued, *taken])
+    return table(("command", "debit", "credit"), [*issued, *taken])
 
 
 def cashier() -> str:

@@ -35,16 +35,24 @@ def _section(name: str, command: click.Command) -> str:
 
 
 def typed(text: str) -> list[str]:
-    """The command lines of a console block: what follows `$ `, with its continuation lines."""
+    """The command lines of a console block: what follows `$ `, up to where its last line and its last quote end."""
     lines: list[str] = []
     open_line = False
     for line in text.splitlines():
         if open_line:
-            lines[-1] += line.removesuffix("\\")
+            lines[-1] += "\n" + line
         elif line.startswith("$ "):
-            lines.append(line.removeprefix("$ ").removesuffix("\\"))
-        open_line = (open_line or line.startswith("$ ")) and line.endswith("\\")
-    return lines
+            lines.append(line.removeprefix("$ "))
+        open_line = (open_line or line.startswith("$ ")) and _goes_on(lines[-1])
+    return [line.replace("\\\n", " ") for line in lines]
+
+
+def _goes_on(line: str) -> bool:
+    try:
+        shlex.split(line)
+    except ValueError:
+        return True
+    return line.endswith("\\")
 
 
 def tillbridge_words(line: str) -> list[list[str]]:
@@ -92,14 +100,15 @@ def fault(words: list[str]) -> str:
 
 def _fault_of(command: click.Command, context: click.Context, words: list[str]) -> str:
     given, left, _ = command.make_parser(context).parse_args(list(words))
-    if given.get("help") or given.get("version"):
+    if {"--help", "--version"} & set(words):
         return ""
     if left:
         return f"nobody reads {' '.join(left)}"
     for parameter in command.params:
         value = given.get(parameter.name or "")
-        if value is None and parameter.required:
-            return f"{parameter.name} is missing"
-        if value is not None and not isinstance(parameter.type, click.Path):
+        if not isinstance(value, str | tuple | list):
+            if parameter.required and value is not True:
+                return f"{parameter.name} is missing"
+        elif not isinstance(parameter.type, click.Path):
             parameter.type_cast_value(context, value)
     return "name a command" if isinstance(command, click.Group) else ""

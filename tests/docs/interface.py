@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -28,7 +29,7 @@ _OPEN_PAGES: Final = ("/sign-in", "/sign-out", "/claim", "/vouchers", "/inbox")
 _ERRORS: Final[tuple[tuple[str, TillbridgeError], ...]] = (
     ("a field cannot be read", BadInput("amount", "", "")),
     ("the body is no JSON, or the `Idempotency-Key` is missing or unusable", BadInput("body", "", "")),
-    ("the key was used for another request", Conflict("", "")),
+    ("the key was used for another request", Conflict("", "", UUID(int=0))),
     ("a request with this key is being worked on", InFlight("")),
     ("nothing is known by this name", NotFound("", "")),
     ("no key, an unknown key, or a revoked one", NotAllowed("", known=False)),

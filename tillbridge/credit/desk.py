@@ -80,6 +80,10 @@ class Desk:
         self._wake(hop.name for hop in self._stack.deliveries())
         return _first(answer, posting)
 
+    def pressed(self) -> bool:
+        """Whether many registers wait for an answer right now."""
+        return self._gather.pressed()
+
     async def drained(self) -> None:
         """Wait until every command under way has been answered."""
         await self._gather.drained()

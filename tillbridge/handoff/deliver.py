@@ -42,6 +42,9 @@ FRESH: Final = 2.0
 """Seconds after which what the database answers to a claim is no longer sent: its lease may run out under way."""
 
 _WIND_UP: Final = 5.0
+PRESSED_MAX: Final = 4
+"""Deliveries under way per hop while registers wait."""
+
 _REST_MAX: Final = 2.0
 _SPARE: Final = 1.0
 _log = logging.getLogger("tillbridge.handoff")
@@ -50,7 +53,8 @@ _log = logging.getLogger("tillbridge.handoff")
 class Deliverer:
     """Carries events over the hops whose target has a connector (`connectors` by system name); others stay due.
 
-    Any number of deliverers, in any number of processes, may work one database. `concurrency` is per hop.
+    Any number of deliverers, in any number of processes, may work one database. `concurrency` is per hop; while
+    `pressed` says that registers wait, it is no more than a few: a customer at the till goes before a handoff.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Deliverer:
         chance: Random,
         on_settled: OnSettled | None = None,
         concurrency: int = 32,
+        pressed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._db = db
         self._stack = stack
@@ -69,6 +74,7 @@ class Deliverer:
         self._chance = chance
         self._on_settled = on_settled
         self._lanes = _lanes(stack, connectors, concurrency)
+        self._pressed = pressed
         self._watch = Watch(db, stack, clock, self._lanes)
         self._alarm = Alarm(clock)
         self._results: list[Result] = []
@@ -183,7 +189,7 @@ class Deliverer:
         for name in wanted:
             lane = self._lanes[name]
             lane.woken = False
-            if room := lane.room(at, freed[name]):
+            if room := lane.room(at, freed[name], PRESSED_MAX if self._pressed() else None):
                 rooms.append(room)
         return rooms
 

@@ -33,10 +33,12 @@ class Lane:
         """How long a lease on this hop holds."""
         return self._lease
 
-    def room(self, at: datetime, freed: int) -> Room | None:
-        """What can be claimed now, when `freed` of those in flight are settled in the same breath."""
+    def room(self, at: datetime, freed: int, most: int | None = None) -> Room | None:
+        """What can be claimed now, when `freed` of those in flight are settled in the same breath; no more than brings
+        it to `most` under way."""
         in_flight = self.in_flight - freed
-        count = admits(self.breaker, at, in_flight, self._concurrency - in_flight)
+        limit = self._concurrency if most is None else min(most, self._concurrency)
+        count = admits(self.breaker, at, in_flight, limit - in_flight)
         return Room(self.hop.name, count, at + self._lease) if count > 0 else None
 
     def start(self, at: datetime) -> bool:

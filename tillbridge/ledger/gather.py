@@ -14,6 +14,9 @@ from tillbridge.kernel.errors import DatabaseFault, TryAgain
 BATCH_MAX: Final = 500
 """The most commands in one batch: above it a commit takes longer without getting cheaper per command."""
 
+PRESSED: Final = 16
+"""So many callers waiting at once are more than come by chance."""
+
 CLASH_TRIES: Final = 5
 """How often a batch that clashed with another hub is tried again before each command is told to come back."""
 
@@ -60,6 +63,7 @@ class Gather(Generic[C, A]):
         self._commit = commit
         self._waiting: deque[tuple[C, asyncio.Future[A]]] = deque()
         self._idle_lanes = lanes
+        self._unanswered = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, command: C) -> A:
@@ -67,7 +71,15 @@ class Gather(Generic[C, A]):
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, future))
         self._start_lane()
-        return await future
+        self._unanswered += 1
+        try:
+            return await future
+        finally:
+            self._unanswered -= 1
+
+    def pressed(self) -> bool:
+        """Whether many callers wait for an answer right now."""
+        return self._unanswered >= PRESSED
 
     async def drained(self) -> None:
         """Wait until everything that was submitted has been answered."""

@@ -132,20 +132,26 @@ CREATE TRIGGER sum_to_zero AFTER INSERT ON ledger.entry
     REFERENCING NEW TABLE AS new_entries
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_unbalanced();
 
--- An event stands right behind the one before it, and has entries when money moved.
+-- An event stands right behind the one before it, and has entries when money moved. Each look is a lateral one, row by
+-- row: PostgreSQL may turn NOT EXISTS into a hash of the whole table, which costs nothing today and everything in a year.
 CREATE FUNCTION ledger.refuse_gap() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     bad record;
 BEGIN
     SELECT n.credit_id, n.version INTO bad FROM new_events AS n
-    WHERE NOT EXISTS (SELECT 1 FROM ledger.credit AS k WHERE k.credit_id = n.credit_id)
-        OR (n.version > 1 AND NOT EXISTS (
-            SELECT 1 FROM ledger.event AS p WHERE p.credit_id = n.credit_id AND p.version = n.version - 1
-        ))
-        OR (n.amount <> 0 AND NOT EXISTS (
-            SELECT 1 FROM ledger.entry AS e WHERE e.credit_id = n.credit_id AND e.version = n.version
-        ))
+    LEFT JOIN LATERAL (
+        SELECT true AS there FROM ledger.credit AS x WHERE x.credit_id = n.credit_id LIMIT 1
+    ) AS k ON true
+    LEFT JOIN LATERAL (
+        SELECT true AS there FROM ledger.event AS x
+        WHERE x.credit_id = n.credit_id AND x.version = n.version - 1 LIMIT 1
+    ) AS before ON true
+    LEFT JOIN LATERAL (
+        SELECT true AS there FROM ledger.entry AS x
+        WHERE x.credit_id = n.credit_id AND x.version = n.version LIMIT 1
+    ) AS money ON true
+    WHERE k.there IS NULL OR (n.version > 1 AND before.there IS NULL) OR (n.amount <> 0 AND money.there IS NULL)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'event % of credit % has no credit, no event before it, or no entries', bad.version,
@@ -164,11 +170,11 @@ DECLARE
     bad record;
 BEGIN
     SELECT n.credit_id, n.version INTO bad FROM new_entries AS n
-    WHERE NOT EXISTS (
-        SELECT 1 FROM ledger.event AS e
-        WHERE e.credit_id = n.credit_id AND e.version = n.version
-            AND e.amount = abs(n.amount) AND e.balance = n.balance
-    )
+    LEFT JOIN LATERAL (
+        SELECT x.amount, x.balance FROM ledger.event AS x
+        WHERE x.credit_id = n.credit_id AND x.version = n.version LIMIT 1
+    ) AS e ON true
+    WHERE e.amount IS NULL OR e.amount <> abs(n.amount) OR e.balance <> n.balance
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'entries of credit % version % belong to no event', bad.credit_id, bad.version
