@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo setup test check format lock clean venv
+.PHONY: help demo setup test check format docs lock clean venv
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: $(VENV)/.dev ## set up, then compare format, lint, types, floors and hous
 format: $(VENV)/.dev ## rewrite the code in the house format and mend what ruff can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+docs: $(VENV)/.dev ## write the generated parts of the docs anew
+	$(BIN)/python -m tests.docs.generated
 
 lock: $(VENV)/.dev ## take newer versions of everything into both lock files
 	$(LOCK) --upgrade --extra build --output-file requirements.lock

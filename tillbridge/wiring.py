@@ -122,9 +122,12 @@ def _make_secret(file: Path) -> None:
 
 async def open_codes(settings: Settings, db: Db) -> Codes:
     """The maker of codes. Raises SettingFault when the database's codes were hashed with another secret."""
+    mend = "Set TILLBRIDGE_SECRET, or put back the file 'secret', as it was when this database was first used."
+    kept = settings.secret or (settings.data_dir / SECRET_FILE).exists()
+    if not kept and await credit_store.knows_a_secret(db):
+        raise SettingFault("TILLBRIDGE_SECRET", "the secret that this database's codes were hashed with is gone", mend)
     codes = Codes(read_secret(settings))
     if not await credit_store.same_secret(db, codes.secret_print()):
-        mend = "Set TILLBRIDGE_SECRET, or put back the file 'secret', as it was when this database was first used."
         raise SettingFault("TILLBRIDGE_SECRET", "this database's codes were hashed with another secret", mend)
     return codes
 

@@ -110,6 +110,13 @@ async def test_another_secret_is_told_before_it_does_harm(rig: Rig, data_dir: Pa
     status, _, err = await tillbridge("balance", "k1", "--data-dir", str(data_dir), folder=data_dir)
     assert status == 2
     assert "another secret" in err
+    (data_dir / "secret").unlink()
+    status, _, err = await tillbridge("balance", "k1", "--data-dir", str(data_dir), folder=data_dir)
+    assert (status, "is gone" in err) == (2, True)
+    assert not (data_dir / "secret").exists()
+    (data_dir / "secret").write_text("short\n", "utf-8")
+    status, _, err = await tillbridge("balance", "k1", "--data-dir", str(data_dir), folder=data_dir)
+    assert (status, "too short" in err) == (2, True)
 
 
 async def test_no_map_and_a_taken_port_are_said_plainly(rig: Rig, data_dir: Path) -> None:

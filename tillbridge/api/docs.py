@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from tillbridge.api.problems import STATUS_OF_REFUSAL
+from tillbridge.api.problems import PROBLEMS, STATUS_OF_REFUSAL
 from tillbridge.api.requests import Route
 from tillbridge.api.routes import ROUTES
 from tillbridge.ledger.model import REFUSALS
@@ -33,7 +33,7 @@ _PROBLEM: Final[Mapping[str, Any]] = {
 def openapi() -> Mapping[str, Any]:
     """The interface as OpenAPI 3.1."""
     bodies = [route.body for route in ROUTES if route.body is not None]
-    schemas, components = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
+    schemas, components = _portable(msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}"))
     shape_of = dict(zip(map(id, bodies), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
@@ -54,10 +54,15 @@ def openapi() -> Mapping[str, Any]:
     }
 
 
+def _portable(schemas: Any) -> Any:
+    """The schemas with their patterns as every JSON Schema reader knows them: Python's end of text is `\\Z`."""
+    return msgspec.json.decode(msgspec.json.encode(schemas).replace(rb"\\\\Z", b"$"))
+
+
 def _operation(route: Route, shape: Mapping[str, Any] | None) -> Mapping[str, Any]:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     responses: dict[str, Any] = {
-        "201" if route.change else "200": {"description": "Done."},
+        "201" if route.change else str(route.status): {"description": "Done."},
         "default": {"description": "A problem.", "content": problem},
     }
     if route.change:
@@ -101,6 +106,10 @@ def page() -> str:
         f"<td>{html.escape(one.engineer)}</td><td>{html.escape(one.cashier)}</td><td>{one.retry}</td></tr>"
         for one in REFUSALS
     )
+    others = "".join(
+        f'<tr id="{code}"><td><code>{code}</code></td><td>{status}</td><td>{html.escape(said)}</td></tr>'
+        for code, (status, said) in PROBLEMS.items()
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>Tillbridge: the HTTP interface</title>'
@@ -110,7 +119,8 @@ def page() -> str:
         f'openapi.json</a>.</p>{endpoints}<section class="card"><h2>Refusals, in order of precedence</h2><table><thead>'
         "<tr><th>Code</th><th>Status</th><th>What it means</th><th>What the cashier reads</th><th>Retry</th></tr>"
         "</thead>"
-        f"<tbody>{refusals}</tbody></table></section></main></body></html>"
+        f'<tbody>{refusals}</tbody></table></section><section class="card"><h2>Other problems</h2><table><tbody>'
+        f"{others}</tbody></table></section></main></body></html>"
     )
 
 

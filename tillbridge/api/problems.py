@@ -37,6 +37,25 @@ STATUS_OF_REFUSAL: Final[Mapping[str, int]] = {
 }
 
 
+PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
+    "bad-input": (
+        422,
+        "A field cannot be read; `field` and `mend` say which and how. 400 when it is the body or a key.",
+    ),
+    "body-too-large": (413, "The body is larger than any honest one."),
+    "key-conflict": (422, "The key was used before for another request; `field` says what differs. Nothing was done."),
+    "in-flight": (409, "A request with this key is being worked on. Ask again in a moment."),
+    "unknown-key": (401, "The bearer key is missing, unknown or revoked."),
+    "not-allowed": (403, "The bearer key lacks the right."),
+    "not-found": (404, "Nothing is known by this name or at this address."),
+    "wrong-method": (405, "The address takes other methods; `Allow` lists them."),
+    "bad-request": (400, "The server could not read the request."),
+    "ledger-away": (503, "The database does not answer. Send the same key again: it is never done twice."),
+    "fault": (500, "A fault of the hub. Send the same key again: it is never done twice."),
+}
+"""Every problem that is no refusal: its usual status, and what it means."""
+
+
 def problem(
     status: int,
     code: str,

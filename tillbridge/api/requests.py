@@ -93,6 +93,7 @@ class Route:
     summary: str
     body: object = None
     change: bool = False
+    status: int = 200
     body_max: int = BODY_MAX
     query: Mapping[str, str] = field(default_factory=dict)
 

@@ -70,6 +70,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Right.EVENTS,
         "What a system tells the hub: customers, and handoffs it confirms or refuses.",
         SystemEvent,
+        status=202,
         body_max=EVENTS_MAX,
     ),
     Route(
@@ -90,6 +91,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         handoffs.post_replay,
         Right.REPLAY,
         "Set a dead or parked handoff going again.",
+        status=202,
     ),
     Route("GET", "/v1/reviews", handoffs.get_reviews, Right.CONSOLE, "What waits for a person.", query=PAGING),
     Route("GET", "/healthz", health.get_healthz, None, "The process answers."),

@@ -29,7 +29,7 @@ from tillbridge.kernel.money import Money
 from tillbridge.ledger import store as ledger
 from tillbridge.ledger.gather import Gather
 from tillbridge.ledger.model import Posted, State
-from tillbridge.stack.model import Stack
+from tillbridge.stack.model import Role, Stack
 
 MAKE_UP_AFTER: Final = timedelta(minutes=1)
 MAKE_UP_BACK: Final = timedelta(days=30)
@@ -226,6 +226,12 @@ class Checkpoint:
             transaction_id=sale.origin.transaction_id,
             hops=lines,
             voucher=voucher,
-            sentence=sentence("unclaimed" if unclaimed else "issued", amount=amount),
+            sentence=sentence("unclaimed" if unclaimed else self._outcome(lines), amount=amount),
             replay=replay,
         )
+
+    def _outcome(self, lines: Sequence[HopLine]) -> str:
+        """What the customer may be told: a credit that a web store turned down is not in the account."""
+        roles = {line.target: self._stack.systems[line.target].role for line in lines}
+        lost = any(line.state == "failed" and roles[line.target] is Role.STOREFRONT for line in lines)
+        return "not-online" if lost else "issued"

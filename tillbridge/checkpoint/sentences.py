@@ -5,6 +5,7 @@ from typing import Final
 
 CASHIER: Final[Mapping[str, str]] = {
     "issued": "Done: {amount} is on the customer's account.",
+    "not-online": "Done: {amount} is safe, but not in the customer's online account yet. It will be looked into.",
     "unclaimed": "Done: {amount} is safe. Print the voucher: the customer scans it to add the credit to their account.",
     "redeemed": "Done: {amount} taken, {balance} left.",
     "voided": "Done: the credit was taken back.",

@@ -59,5 +59,5 @@ Next:
   1. Open it and put in your own systems: names, addresses, what they accept, who answers for them.
   2. tillbridge map check {file}
      says what the map means, or what is wrong with it and where.
-  3. tillbridge serve
-     starts the hub on ./{FILE_NAME}; TILLBRIDGE_STACK names another."""
+  3. tillbridge serve --stack {file}
+     starts the hub on it."""

@@ -31,7 +31,7 @@ def print_rows(rows: Sequence[Mapping[str, str]], form: str, numbers: Sequence[s
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in rows[0]:
-        table.add_column(name.replace("_", " "), justify="right" if name in numbers else "left")
+        table.add_column(name.replace("_", " "), justify="right" if name in numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(value) for value in row.values()))
     Console().print(table)

@@ -48,12 +48,24 @@ def settings_with(data_dir: Path | None = None, stack: Path | None = None, **cha
     return replace(settings, **changes)
 
 
-def read_stack(settings: Settings) -> Stack:
-    """The stack map that the settings name. Raises StackFault, and SettingFault when there is no such file."""
+class _Unneeded(dict[str, str]):
+    """Stands for the environment where secrets are not needed: a command that only reads sends nothing to anybody."""
+
+    def get(self, key: str, default: object = None) -> str:
+        """Any secret, the same for all."""
+        del key, default
+        return "unneeded"
+
+
+def read_stack(settings: Settings, *, secrets: bool = True) -> Stack:
+    """The stack map that the settings name. Without `secrets`, those that are in the environment may be missing.
+
+    Raises StackFault, and SettingFault when there is no such file.
+    """
     if not settings.stack.exists():
         mend = "Write one with 'tillbridge init', or name yours with --stack."
         raise SettingFault("TILLBRIDGE_STACK", f"there is no {settings.stack}", mend)
-    return load(settings.stack)
+    return load(settings.stack, None if secrets else _Unneeded())
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -39,7 +39,7 @@ def trail_command(name: str, data_dir: Path | None, stack: Path | None, form: st
     Example: tillbridge trail T0063-118
     """
     settings = settings_with(data_dir, stack)
-    the_map = read_stack(settings)
+    the_map = read_stack(settings, secrets=False)
     found = run(_trails(settings, the_map, name))
     if form == "json":
         shown = [{"credit": shapes.credit(now, SystemClock().now()), **shapes.trail(trail)} for now, trail in found]

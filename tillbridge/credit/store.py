@@ -55,6 +55,11 @@ async def release_claim(tx: Tx, at: datetime, credit_id: UUID, owner: UUID, hops
     await tx.fetch_one(_Q["release_claim"], at, credit_id, told, names, due, deadlines)
 
 
+async def knows_a_secret(db: Db) -> bool:
+    """Whether this database's codes were hashed with some secret already."""
+    return await db.fetch_one(_Q["print"]) is not None
+
+
 async def same_secret(db: Db, print_of_secret: str) -> bool:
     """Whether this database's codes were hashed with this secret. The first to ask sets it."""
     await db.execute(_Q["keep_print"], print_of_secret)

@@ -9,7 +9,7 @@ from tillbridge.handoff.model import AttemptView, HandoffView, State
 from tillbridge.kernel.money import Money
 from tillbridge.ledger.model import Line, RefusedRequest, Verb
 from tillbridge.ledger.model import State as CreditState
-from tillbridge.stack.draw import place
+from tillbridge.stack.draw import place, span_words
 from tillbridge.stack.model import Stack
 
 Mark = Literal["confirmed", "pending", "late", "dead", "unknown", ""]
@@ -141,7 +141,7 @@ def _way(stack: Stack, name: str) -> _Way:
 def _of_attempt(handoff: HandoffView, way: _Way, attempt: AttemptView) -> Fact:
     what = _OUTCOMES.get(attempt.outcome, "{target}: " + attempt.outcome).format(target=way.target)
     number = f"attempt {attempt.attempt}" + (f" of replay {attempt.replay}" if attempt.replay else "")
-    stale = "came too late to count" if attempt.stale else ""
+    stale = "came too late to count" if attempt.stale and attempt.outcome != "accepted" else ""
     detail = _joined(number, attempt.reason_code, attempt.reason, stale)
     good = attempt.outcome in ("confirmed", "there") and not attempt.stale
     took = attempt.ended_at - handoff.ready_at if good and handoff.ready_at else None
@@ -167,8 +167,8 @@ def _as_it_stands(handoff: HandoffView, way: _Way, now: datetime) -> list[Fact]:
     if handoff.state is State.CONFIRMED:
         return []
     mark, words = _standing(handoff, way.target, now)
-    deadline = f"promised by {handoff.deadline:%Y-%m-%d %H:%M:%S} UTC" if handoff.deadline else ""
-    detail = _joined(deadline, handoff.reason_code, handoff.reason)
+    promised = f"promised within {span_words(way.promise)}" if way.promise and handoff.deadline else ""
+    detail = _joined(promised, handoff.reason_code, handoff.reason)
     return [Fact(now, words, detail, mark, handoff.hop, None, way.promise)]
 
 
