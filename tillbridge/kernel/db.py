@@ -233,7 +233,7 @@ async def migrate(url: str) -> Sequence[str]:
         connection = await asyncpg.connect(url, timeout=10)
         try:
             # Two that create it at once may both find it missing; the later one then finds it there.
-            with suppress(asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
+            with suppress(asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError):
                 await connection.execute(
                     "CREATE TABLE IF NOT EXISTS public.tillbridge_migration (name text PRIMARY KEY)"
                 )
