@@ -14,7 +14,6 @@ import click
 from aiohttp import web
 
 from tillbridge.api.app import make_app
-from tillbridge.api.keys import make_key
 from tillbridge.api.requests import KEYS
 from tillbridge.console.app import add_pages
 from tillbridge.console.hub import HubConsole
@@ -117,11 +116,6 @@ async def until_told(announce: Callable[[], None] | None = None) -> None:
     if announce is not None:
         announce()
     await stop.wait()
-
-
-async def first_key(hub: Hub, name: str, role: str) -> str:
-    """Make a key for somebody who has none yet."""
-    return await make_key(hub.db, hub.clock, name, role)
 
 
 def say(text: str) -> None:

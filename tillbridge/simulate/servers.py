@@ -1,7 +1,6 @@
 """The whole retailer in one process: four servers on four ports of loopback, each with its own book."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -117,19 +116,3 @@ async def _listening(app: web.Application, host: str, port: int) -> AsyncIterato
         yield f"http://{host}:{bound}"
     finally:
         await runner.cleanup()
-
-
-async def serve(
-    hub_url: str,
-    keys: Mapping[str, Key],
-    *,
-    seed: int,
-    shape: Shape | None = None,
-    ready: Callable[[Retailer], None] | None = None,
-    stop: asyncio.Event | None = None,
-) -> None:
-    """Run the retailer until `stop` is set (or for ever). `ready` is called once, when all servers listen."""
-    async with open_retailer(hub_url, keys, seed=seed, shape=shape) as retailer:
-        if ready is not None:
-            ready(retailer)
-        await (stop or asyncio.Event()).wait()

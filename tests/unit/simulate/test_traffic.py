@@ -1,13 +1,14 @@
 import asyncio
 from datetime import UTC, datetime
 
+import aiohttp
 import pytest
 
 from tests.unit.simulate.stub_hub import StubHub
 from tillbridge.simulate.evidence import evidence_of
 from tillbridge.simulate.faults import DEMO, Delay, Faults, Often, Refuse
 from tillbridge.simulate.reckoning import reckon
-from tillbridge.simulate.servers import Key, Retailer, Shape, open_retailer, serve
+from tillbridge.simulate.servers import NAMES, Key, Retailer, Shape, open_retailer
 from tillbridge.simulate.traffic import Pace, Progress, run
 
 HEAVY = {
@@ -88,14 +89,18 @@ async def test_the_same_seed_rings_the_same_sales(hub: StubHub, retailer: Retail
         assert ours == theirs
 
 
-async def test_serve_runs_until_it_is_stopped(hub: StubHub) -> None:
-    stop, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
-    keys = {name: Key("key") for name in ("registers", "processor", "erp", "web")}
-    serving = asyncio.create_task(serve(hub.url, keys, seed=7, ready=ready.set_result, stop=stop))
-    retailer = await asyncio.wait_for(ready, 5)
-    assert len(set(retailer.urls.values())) == 4
-    stop.set()
-    await asyncio.wait_for(serving, 5)
+async def test_four_systems_listen_until_they_are_stopped(hub: StubHub) -> None:
+    keys = {name: Key("key") for name in NAMES}
+    async with open_retailer(hub.url, keys, seed=7) as retailer, aiohttp.ClientSession() as session:
+        urls = set(retailer.urls.values())
+        assert len(urls) == len(NAMES)
+        for url in urls:
+            async with session.get(f"{url}/book") as book:
+                assert book.status == 200
+    async with aiohttp.ClientSession() as session:
+        for url in urls:
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await session.get(f"{url}/book")
 
 
 def test_the_demo_has_faults_for_every_system() -> None:
