@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -180,12 +180,9 @@ async def open_hub(
         if not settings.database_url:
             await closing.enter_async_context(_kept_alive(settings, db))
         connectors = await closing.enter_async_context(open_connectors(stack, clock))
-        pressed: list[Callable[[], bool]] = []
-        deliverer = Deliverer(
-            db, stack, connectors, clock, chance, settlements.settled, pressed=lambda: any(ask() for ask in pressed)
-        )
+        deliverer = Deliverer(db, stack, connectors, clock, chance, settlements.settled)
         desk = Desk(db, stack, clock, ids, codes, deliverer.wake if deliver else _nobody_listens)
-        pressed.append(desk.pressed)
+        deliverer.give_way(desk.pressed)
         checkpoint = Checkpoint(db, desk, stack, clock, ids, codes, settlements, public_url)
         notifier, inbox = notifier_for(settings, clock, ids)
         claims = Claims(db, desk, stack, clock, ids, chance, codes, notifier)

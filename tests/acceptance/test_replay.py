@@ -78,6 +78,11 @@ async def test_the_sample_twice_changes_nothing_the_second_time(rig: Rig, sample
     assert owed == minor
 
 
+def at_hub(hub: HubProcess, rig: Rig) -> tuple[str, ...]:
+    """What sends a replay to a hub that runs by itself."""
+    return ("--hub", hub.url, "--key", rig.keys["registers"].bearer, "--format", "json")
+
+
 async def killed_in_the_middle(hub: HubProcess, db: Db, replaying: "asyncio.Task[tuple[int, str, str]]") -> int:
     """Kill the hub when part of the file is through; how many credits there were."""
     while not replaying.done():
@@ -94,16 +99,7 @@ async def test_a_hub_killed_in_the_middle_loses_nothing_and_doubles_nothing(
 ) -> None:
     # The replay keeps trying while the hub is gone, as a register would; the hub comes back on the same data.
     async with open_database(rig.settings, size=2) as db, hub_process(rig) as hub:
-        where = (
-            "--hub",
-            hub.url,
-            "--key",
-            rig.keys["registers"].bearer,
-            "--data-dir",
-            str(data_dir),
-            "--format",
-            "json",
-        )
+        where = at_hub(hub, rig)
         command = tillbridge("replay", str(sample / "pos.csv"), *where, folder=data_dir)
         replaying = asyncio.create_task(command)
         for _ in range(2):
@@ -124,16 +120,7 @@ async def test_a_hub_killed_in_the_middle_loses_nothing_and_doubles_nothing(
 
 async def test_a_replay_that_was_stopped_goes_on_where_it_was(rig: Rig, sample: Path, data_dir: Path) -> None:
     async with open_database(rig.settings, size=2) as db, hub_process(rig) as hub:
-        where = (
-            "--hub",
-            hub.url,
-            "--key",
-            rig.keys["registers"].bearer,
-            "--data-dir",
-            str(data_dir),
-            "--format",
-            "json",
-        )
+        where = at_hub(hub, rig)
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tillbridge.cli", "replay", str(sample / "pos.csv"), *where, cwd=data_dir
         )

@@ -53,8 +53,7 @@ _log = logging.getLogger("tillbridge.handoff")
 class Deliverer:
     """Carries events over the hops whose target has a connector (`connectors` by system name); others stay due.
 
-    Any number of deliverers, in any number of processes, may work one database. `concurrency` is per hop; while
-    `pressed` says that registers wait, it is no more than a few: a customer at the till goes before a handoff.
+    Any number of deliverers, in any number of processes, may work one database. `concurrency` is per hop.
     """
 
     def __init__(
@@ -66,7 +65,6 @@ class Deliverer:
         chance: Random,
         on_settled: OnSettled | None = None,
         concurrency: int = 32,
-        pressed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._db = db
         self._stack = stack
@@ -74,7 +72,7 @@ class Deliverer:
         self._chance = chance
         self._on_settled = on_settled
         self._lanes = _lanes(stack, connectors, concurrency)
-        self._pressed = pressed
+        self._pressed: Callable[[], bool] = lambda: False
         self._watch = Watch(db, stack, clock, self._lanes)
         self._alarm = Alarm(clock)
         self._results: list[Result] = []
@@ -83,6 +81,10 @@ class Deliverer:
         self._ended = asyncio.Event()
         self._ended.set()
         self._troubles = 0
+
+    def give_way(self, pressed: Callable[[], bool]) -> None:
+        """Carry no more than a few at a time while `pressed` says so: a customer at the till goes before a handoff."""
+        self._pressed = pressed
 
     def wake(self, hops: Iterable[str] | None = None) -> None:
         """Hint that something has become due on these hops (None: on any). Call it from the loop's own thread."""
