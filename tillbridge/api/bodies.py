@@ -29,8 +29,8 @@ Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=_SAFE)]
 MaybeWord = Annotated[str, Meta(max_length=64, pattern=_SAFE)]
 Typed = Annotated[str, Meta(max_length=320, pattern=_SAFE)]
 Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=_SAFE)]
-Amount = Annotated[str, Meta(max_length=40)]
-CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+Amount = Annotated[str, Meta(max_length=40, description="decimal in quotes, such as `88.00`; no separators")]
+CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z", description="ISO 4217 code, such as `USD`")]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 

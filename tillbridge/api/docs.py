@@ -153,6 +153,8 @@ def _fields(shape: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
 
 def _words(shape: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
     """What a field takes, in words."""
+    if "description" in shape:
+        return _marked(shape["description"])
     if "anyOf" in shape:
         return " or ".join(_words(one, schemas) for one in shape["anyOf"] if one.get("type") != "null")
     if "$ref" in shape:
