@@ -70,6 +70,7 @@ def settings_in(folder: Path, database_url: str = "") -> Settings:
         data_dir=folder,
         database_url=database_url,
         stack=folder / "stack.toml",
+        law=None,
         secret="",
         host="127.0.0.1",
         port=0,

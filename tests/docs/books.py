@@ -8,6 +8,8 @@ import msgspec
 from tillbridge.api.problems import STATUS_OF_REFUSAL
 from tillbridge.checkpoint.sentences import CASHIER
 from tillbridge.connectors import pos_csv
+from tillbridge.credit.law import CONDITIONS, NEVER, TOPICS, UNITS, Row
+from tillbridge.credit.lawbook import NEEDED, ROW_KEYS, load_law
 from tillbridge.credit.model import HOUSE_OF_BUCKET, HOUSE_OF_REDEMPTION, HOUSE_OF_VOID
 from tillbridge.kernel.settings import SETTINGS
 from tillbridge.ledger.model import REFUSALS, STATES
@@ -110,3 +112,50 @@ def demo_faults() -> str:
 def export_columns() -> str:
     """The columns of a register's export."""
     return ", ".join(f"`{name}`" for name in pos_csv.COLUMNS)
+
+
+def law_keys() -> str:
+    """The keys of a row of law."""
+    rows = [(f"`{key}`", "yes" if key in NEEDED else "no", said) for key, said in ROW_KEYS.items()]
+    return table(("key", "needed", "what it says"), rows)
+
+
+def law_words() -> str:
+    """The topics, units and conditions of a row of law."""
+    lists = (("topic", TOPICS), ("unit", UNITS), ("condition", CONDITIONS))
+    tables = [table((name, "meaning"), [(f"`{word}`", said) for word, said in words.items()]) for name, words in lists]
+    return "\n\n".join(tables)
+
+
+def law_rows() -> str:
+    """Every row of law that comes with the product."""
+    head = ("place", "rule", "buckets", "in force", "source", "mark")
+    parts = []
+    for topic in TOPICS:
+        rows = [
+            (row.place, _rule(row), ", ".join(row.buckets), _span(row), _sourced(row), row.mark)
+            for row in load_law(None).rows
+            if row.topic == topic
+        ]
+        parts.append(f"### `{topic}`\n\n{table(head, rows)}")
+    return "\n\n".join(parts)
+
+
+def _rule(row: Row) -> str:
+    """`< 15.00 USD`, `5 years`, with what it depends on."""
+    if row.value == NEVER:
+        said = "never expires"
+    else:
+        shown = row.operator if row.topic == "cash_out" else "at least"
+        said = f"{shown} {row.value} {row.currency or row.unit}"
+    return ", ".join([said, *(f"`{name}` {str(value).lower()}" for name, value in row.when.items())])
+
+
+def _span(row: Row) -> str:
+    ends = (("from", row.valid_from), ("to", row.valid_to))
+    return " ".join(f"{word} {day.isoformat()}" for word, day in ends if day)
+
+
+def _sourced(row: Row) -> str:
+    dated = f" ({row.source_date})" if row.source_date else ""
+    return f"{row.source}{dated}. {row.note}".strip()

@@ -26,6 +26,9 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "switches": books.switches,
     "demo-faults": books.demo_faults,
     "export-columns": books.export_columns,
+    "law-keys": books.law_keys,
+    "law-words": books.law_words,
+    "law-rows": books.law_rows,
 }
 """What is made, by the name that its markers carry."""
 

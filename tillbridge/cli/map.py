@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tillbridge.kernel.errors import StackFault
-from tillbridge.stack.describe import accepted_words, checkpoint_words, longest_way, remarks, trigger_words
+from tillbridge.stack.describe import accepted_words, checkpoint_words, longest_way, remarks, rule_words, trigger_words
 from tillbridge.stack.draw import span_words
 from tillbridge.stack.load import load
 from tillbridge.stack.model import Hop, Stack
@@ -71,6 +71,8 @@ def _print_table(stack: Stack) -> None:
     way = longest_way(stack)
     if way is not None:
         console.print(f"From {stack.authority} to the web store it takes at most {span_words(way)} by these promises.")
+    for rule in rule_words(stack):
+        console.print(escape(rule))
     for remark in remarks(stack):
         console.print(f"Note: {remark}")
     console.print(

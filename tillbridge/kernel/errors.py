@@ -7,6 +7,7 @@
     ├── NotFound          nothing is known by this name
     ├── NotAllowed        who is asking may not do this
     ├── StackFault        stack.toml is wrong: file, line and mend
+    ├── LawFault          a file of law is wrong: file, row and mend
     ├── SettingFault      a setting is wrong: names it and the mend
     └── DatabaseError
         ├── DatabaseAway  no answer from PostgreSQL: nothing was written, or nobody knows yet; try the same key again
@@ -84,6 +85,18 @@ class StackFault(TillbridgeError):
         super().__init__(f"{file}:{line}: {problem}. {mend}")
         self.file = file
         self.line = line
+        self.problem = problem
+        self.mend = mend
+
+
+class LawFault(TillbridgeError):
+    """A file of law cannot be relied on. `row` is a row's id, or its place in the file where it has none; blank means
+    the file as a whole."""
+
+    def __init__(self, file: str, row: str, problem: str, mend: str) -> None:
+        super().__init__(f"{file}, row {row}: {problem}. {mend}" if row else f"{file}: {problem}. {mend}")
+        self.file = file
+        self.row = row
         self.problem = problem
         self.mend = mend
 

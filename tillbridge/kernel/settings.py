@@ -26,6 +26,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("TILLBRIDGE_DATABASE_URL", "", "A PostgreSQL server (15 to 18) to use instead of the embedded one."),
     Setting("TILLBRIDGE_STACK", "./stack.toml", "The stack map the hub runs on."),
     Setting(
+        "TILLBRIDGE_LAW", "", "A file of law of your own; its rows go before those that come with Tillbridge, by id."
+    ),
+    Setting(
         "TILLBRIDGE_SECRET",
         "",
         "Secret of at least 32 characters that codes are hashed with; default: a file made in the data folder."
@@ -47,11 +50,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings as read. Paths are absolute; blank texts mean the default was left."""
+    """The settings as read. Paths are absolute; blank texts mean the default was left, and so does `law` of None."""
 
     data_dir: Path
     database_url: str
     stack: Path
+    law: Path | None
     secret: str
     host: str
     port: int
@@ -71,6 +75,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         data_dir=Path(value["TILLBRIDGE_DATA_DIR"]).expanduser().absolute(),
         database_url=value["TILLBRIDGE_DATABASE_URL"],
         stack=Path(value["TILLBRIDGE_STACK"]).expanduser().absolute(),
+        law=Path(value["TILLBRIDGE_LAW"]).expanduser().absolute() if value["TILLBRIDGE_LAW"] else None,
         secret=_secret(value["TILLBRIDGE_SECRET"]),
         host=value["TILLBRIDGE_HOST"],
         port=int(port),

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 
+from tillbridge.kernel.money import Money
 from tillbridge.stack.draw import schedule_words, span_words
-from tillbridge.stack.model import Hop, Role, Stack, System, Trigger
+from tillbridge.stack.model import Burn, Hop, Limit, Role, Stack, System, Trigger
+
+_STORES_SHOWN: Final = 5
 
 
 def trigger_words(hop: Hop) -> str:
@@ -29,6 +33,11 @@ def checkpoint_words(stack: Stack) -> str:
     if not names:
         return f"The register waits for {stack.authority} alone: no hop is marked as a checkpoint."
     return f"Before the customer leaves, the register waits for {' and '.join(names)}."
+
+
+def rule_words(stack: Stack) -> tuple[str, ...]:
+    """What the retailer's own rules say, a sentence each; nothing about a rule that the map leaves out."""
+    return tuple(_rules(stack))
 
 
 def remarks(stack: Stack) -> tuple[str, ...]:
@@ -58,6 +67,33 @@ def _amount_words(system: System, currency: str) -> str:
     if system.amount_min:
         return f"from {system.amount_min} {currency}"
     return f"up to {system.amount_max} {currency}" if system.amount_max else ""
+
+
+def _rules(stack: Stack) -> Iterator[str]:
+    if stack.burn != Burn():
+        yield f"Credits are spent by {', '.join(stack.burn.order)}; of buckets {', '.join(stack.burn.buckets)}."
+    yield from (f"Limit: {_limit_words(limit)}." for limit in stack.limits)
+    if stack.approval is not None:
+        above = Money(stack.approval.above, stack.retailer.currency)
+        manual = " or ".join(stack.approval.buckets)
+        yield f"An issue of {manual} or an adjustment upwards of more than {above} waits for a second person."
+    places = [stack.retailer.place, *stack.places.values()]
+    if set(places) != {stack.retailer.country}:
+        named = ", ".join(f"{store} in {place}" for store, place in list(stack.places.items())[:_STORES_SHOWN])
+        more = f" and {len(stack.places) - _STORES_SHOWN} more" if len(stack.places) > _STORES_SHOWN else ""
+        stores = f"{named}{more}; any other in" if named else "Every store is in"
+        yield f"{'Stores: ' if named else ''}{stores} {stack.retailer.place}."
+
+
+def _limit_words(limit: Limit) -> str:
+    """`one operator, issue and load, at most 500.00 USD and 20 times a day`."""
+    amount = "" if limit.amount is None else str(Money(limit.amount, limit.currency))
+    count = "" if limit.count is None else f"{limit.count:,} {'time' if limit.count == 1 else 'times'}"
+    if not amount:
+        count += f" in {limit.currency}"
+    most = " and ".join(part for part in (amount, count) if part)
+    buckets = f" of {', '.join(limit.buckets)}" if limit.buckets else ""
+    return f"one {limit.per}, {' and '.join(limit.verbs)}{buckets}, at most {most} a day"
 
 
 def _remarks(stack: Stack) -> Iterator[str]:

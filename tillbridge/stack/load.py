@@ -12,6 +12,7 @@ from tillbridge.stack.lines import index_lines
 from tillbridge.stack.model import Role, Stack, System
 from tillbridge.stack.order import Drawn, check_checkpoints, put_in_order
 from tillbridge.stack.parts import SYSTEM_NAME, read_hop, read_retailer, read_system
+from tillbridge.stack.rules import read_approval, read_burn, read_limits, read_places
 from tillbridge.stack.table import Table, called, choices, nearest, quoted
 
 _LARGEST: Final = 1_000_000
@@ -60,7 +61,17 @@ def parse(text: str, file: str, environment: Mapping[str, str] | None = None) ->
     if not tables:
         raise top.fault("hops", "there are no hops", "Add [[hops]]: the way a credit takes from the registers.")
     hops = [read_hop(table) for table in tables]
-    stack = Stack(retailer, authority, systems, put_in_order(Drawn(authority, systems, hops, tables)), file)
+    stack = Stack(
+        retailer=retailer,
+        authority=authority,
+        systems=systems,
+        hops=put_in_order(Drawn(authority, systems, hops, tables)),
+        file=file,
+        places=read_places(top),
+        burn=read_burn(top),
+        limits=read_limits(top, retailer.currency),
+        approval=read_approval(top, retailer.currency),
+    )
     check_checkpoints(stack, {hop.name: table for hop, table in zip(hops, tables, strict=True)})
     return stack
 

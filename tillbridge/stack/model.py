@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from tillbridge.kernel.errors import NotFound
+from tillbridge.stack.terms import BURN_BUCKETS, CRITERIA
 
 
 class Role(StrEnum):
@@ -28,12 +29,16 @@ class Trigger(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Retailer:
-    """Whose stack it is. `country` is ISO 3166-1 alpha-2, `currency` ISO 4217, `time_zone` a name of the IANA list."""
+    """Whose stack it is. `country` is ISO 3166-1 alpha-2, `currency` ISO 4217, `time_zone` a name of the IANA list.
+
+    `place` is ISO 3166-2, or the country: where a store is of which the map does not say it.
+    """
 
     name: str
     country: str
     currency: str
     time_zone: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +102,76 @@ class Hop:
         return f"{self.source}-{self.target}"
 
 
+class Per(StrEnum):
+    """Whose doings a limit counts together."""
+
+    CREDIT = "credit"
+    CUSTOMER = "customer"
+    OPERATOR = "operator"
+    REGISTER = "register"
+    STORE = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that may be done in a day of the retailer's zone: all `verbs` in all `buckets` are counted together.
+
+    `amount` is in minor units of `currency`; it and `count` are None where that is not limited, never both.
+    `verbs` and `buckets` stand in the order of `terms`; no `buckets` means all.
+    """
+
+    per: Per
+    verbs: tuple[str, ...]
+    buckets: tuple[str, ...]
+    currency: str
+    amount: int | None
+    count: int | None
+
+    def counted(self) -> tuple[object, ...]:
+        """What it counts. No two limits of a stack count the same."""
+        return (self.per, self.verbs, self.buckets, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A manual credit above `above` (minor units of the retailer's currency) waits for a second person.
+
+    Manual are issues in `buckets`, and every adjustment upwards.
+    """
+
+    above: int
+    buckets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """In which order a customer's credits are spent: criteria of `terms.CRITERIA`, and all four buckets."""
+
+    order: tuple[str, ...] = tuple(CRITERIA)
+    buckets: tuple[str, ...] = BURN_BUCKETS
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack map that can run. `hops` are in topological order: a hop stands after every hop that feeds it."""
+    """A stack map that can run. `hops` are in topological order: a hop stands after every hop that feeds it.
+
+    `places` are those of the stores by name, as far as the map says; ask `place_of`. `approval` is None where no
+    credit waits for a second person.
+    """
 
     retailer: Retailer
     authority: str
     systems: Mapping[str, System]
     hops: tuple[Hop, ...]
     file: str
+    places: Mapping[str, str]
+    burn: Burn
+    limits: tuple[Limit, ...]
+    approval: Approval | None
+
+    def place_of(self, store: str) -> str:
+        """Where a store is (ISO 3166-2, or a country): the retailer's place if the map does not name the store."""
+        return self.places.get(store, self.retailer.place)
 
     def hop(self, name: str) -> Hop:
         """The hop of this name. Raises NotFound."""

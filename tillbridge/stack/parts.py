@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from tillbridge.kernel.money import AmountFault, Money, exponents
-from tillbridge.kernel.money import parse as parse_money
+from tillbridge.kernel.money import Money, exponents
 from tillbridge.stack.model import Hop, Retailer, Role, System, Transform, Trigger
 from tillbridge.stack.schedule import check_cron
 from tillbridge.stack.table import Table, called, nearest, quoted
@@ -23,11 +22,13 @@ _MOST_ATTEMPTS: Final = 1000
 
 def read_retailer(table: Table) -> Retailer:
     """`[retailer]`. Raises StackFault."""
+    country = table.choice("country", countries())
     return Retailer(
         name=table.text("name"),
-        country=table.choice("country", countries()),
+        country=country,
         currency=table.choice("currency", exponents()),
         time_zone=table.choice("time_zone", time_zones()),
+        place=table.place("place", country),
     )
 
 
@@ -154,15 +155,8 @@ def _amounts(table: Table, currency: str, currencies: tuple[str, ...]) -> tuple[
 
 
 def _amount(table: Table, key: str, currency: str) -> Money | None:
-    text = table.text(key)
-    if not text:
-        return None
-    try:
-        amount = parse_money(text, currency)
-    except AmountFault as error:
-        mend = f'Write a plain decimal of {currency} in quotes, such as "500".'
-        raise table.fault(key, f'"{key}" of {table.title} is no amount: {error}', mend) from None
-    if amount.minor < 0 or (key == "max" and amount.minor == 0):
+    amount = table.amount(key, currency)
+    if amount is not None and key == "max" and amount.minor == 0:
         raise table.fault(key, f'"{key}" of {table.title} lets no credit through', "Write an amount above zero.")
     return amount
 

@@ -6,9 +6,11 @@ from difflib import get_close_matches
 from typing import Final
 
 from tillbridge.kernel.errors import StackFault
+from tillbridge.kernel.money import AmountFault, Money
+from tillbridge.kernel.money import parse as parse_money
 from tillbridge.stack.duration import parse_duration
 from tillbridge.stack.lines import Lines, Path
-from tillbridge.stack.terms import KEYS, keys_of
+from tillbridge.stack.terms import KEYS, is_place, keys_of
 
 _TYPES: Final[tuple[tuple[type, str], ...]] = (
     # bool before int: True is an int to Python.
@@ -67,8 +69,10 @@ class Table:
         """How the table is written in the map: `[retailer]`, `[systems.web]`, `[[hops]]`."""
         if not self._path:
             return "the map"
-        if self.kind.startswith("hops"):
-            return "[[hops]]" if self.kind == "hops" else "transform"
+        if self.kind in ("hops", "limits"):
+            return f"[[{self.kind}]]"
+        if self.kind == "hops.transform":
+            return "transform"
         return f"[{'.'.join(str(part) for part in self._path)}]"
 
     def fault(self, key: str | None, problem: str, mend: str, item: int | None = None) -> StackFault:
@@ -116,11 +120,16 @@ class Table:
         self._must_know(key, value, known)
         return value
 
-    def chosen(self, key: str, known: Collection[str]) -> tuple[str, ...]:
-        """A list of texts that are all known. An empty list is refused where it would mean that nothing is accepted."""
+    def chosen(
+        self, key: str, known: Collection[str], empty: str = "Leave the key out if all are accepted."
+    ) -> tuple[str, ...]:
+        """A list of texts that are all known; empty when the key is not there.
+
+        A list that is written and empty is refused, as it would mean none; `empty` is the mend.
+        """
         values = self.texts(key)
         if key in self.values and not values:
-            raise self.fault(key, f'"{key}" of {self.title} is empty', "Leave the key out if all are accepted.")
+            raise self.fault(key, f'"{key}" of {self.title} is empty', empty)
         for item, value in enumerate(values):
             self._must_know(key, value, known, item)
         return values
@@ -130,6 +139,28 @@ class Table:
             otherwise = f"Use {choices(known)}." if len(known) < 12 else "See the reference page of the map."
             problem = f'{quoted(value)} is not known as a "{key}" of {self.title}'
             raise self.fault(key, problem, nearest(value, known, otherwise), item)
+
+    def place(self, key: str, default: str = "") -> str:
+        """A country or a part of one, ISO 3166-2; the default when the key is not there."""
+        value = self.text(key, default)
+        if not is_place(value):
+            problem = f'{quoted(value)} is not known as a "{key}" of {self.title}'
+            raise self.fault(key, problem, 'Write a country or a part of one as in ISO 3166-2: "US-CA", "NZ".')
+        return value
+
+    def amount(self, key: str, currency: str) -> Money | None:
+        """A decimal text of the currency, zero or more; None when the key is not there."""
+        text = self.text(key)
+        if not text:
+            return None
+        try:
+            amount = parse_money(text, currency)
+        except AmountFault as error:
+            mend = f'Write a plain decimal of {currency} in quotes, such as "500".'
+            raise self.fault(key, f'"{key}" of {self.title} is no amount: {error}', mend) from None
+        if amount.minor < 0:
+            raise self.fault(key, f'"{key}" of {self.title} is below zero', "Write an amount above zero.")
+        return amount
 
     def flag(self, key: str) -> bool:
         """true or false; false when the key is not there."""

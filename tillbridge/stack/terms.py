@@ -1,5 +1,6 @@
 """Every key and word that `stack.toml` may hold, each with a sentence. The reference page is held equal to this."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,12 +24,17 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("", "authority", True, "Which system holds the truth about balances."),
     Key("", "systems", True, "The systems, one table `[systems.NAME]` each."),
     Key("", "hops", True, "The hops between them, one `[[hops]]` each."),
+    Key("", "stores", False, "Where the stores are, one table `[stores.NAME]` each."),
+    Key("", "burn", False, "In which order a customer's credits are spent."),
+    Key("", "limits", False, "How much may be done in a day, one `[[limits]]` each."),
+    Key("", "approval", False, "Which credits wait for a second person."),
     Key("retailer", "name", True, "The name that customers know, as it is printed on vouchers."),
     Key(
         "retailer", "country", True, "Two letters of ISO 3166, such as `US`; phone numbers without a prefix are of it."
     ),
     Key("retailer", "currency", True, "Three letters of ISO 4217, such as `USD`: the currency of the books."),
     Key("retailer", "time_zone", True, "A name of the IANA list, such as `America/New_York`; timetables go by it."),
+    Key("retailer", "place", False, "Where a store is that `stores` does not name. Left out: the country."),
     Key(
         "authority", "system", True, "The name of one system of role `platform`. Every other is read-only for balances."
     ),
@@ -59,6 +65,17 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("hops", "backoff_max", False, 'The longest pause between two attempts. Left out: `"5m"`.'),
     Key("hops", "timeout", False, 'How long one attempt waits for its answer. Left out: `"5s"`.'),
     Key("hops.transform", "name", True, "The transformation. All other keys of the table are its settings."),
+    Key("stores.NAME", "place", True, "A country or a part of one as in ISO 3166-2, such as `US-CA`; law goes by it."),
+    Key("burn", "order", False, "What decides, the first first: criteria of those below. Left out: all, as below."),
+    Key("burn", "buckets", False, "All four buckets, the one to spend first first. Left out: the order below."),
+    Key("limits", "per", True, "Whose doings are counted together: one of those below."),
+    Key("limits", "verbs", True, "What is counted together: verbs of those below."),
+    Key("limits", "buckets", False, "The buckets in which it is counted. Left out: all."),
+    Key("limits", "currency", False, "The currency in which it is counted. Left out: the retailer's."),
+    Key("limits", "amount", False, 'The most in a day, in quotes: `"500.00"`. This or `count` is needed.'),
+    Key("limits", "count", False, "How often in a day, at most. This or `amount` is needed."),
+    Key("approval", "above", True, 'A manual credit of more than this waits for a second person: `"100.00"`.'),
+    Key("approval", "buckets", False, 'The buckets in which an issue is manual. Left out: `["goodwill"]`.'),
 )
 """All keys, in the order in which a map is written."""
 
@@ -104,6 +121,57 @@ TRANSFORMS: Final[Mapping[str, str]] = {
     "classify-balance": "say which kind of balance it is in the books",
     "rename-fields": "give fields the names that the target knows",
 }
+
+
+CRITERIA: Final[Mapping[str, str]] = {
+    "priority": "the lower number first",
+    "expiry": "the one that expires soonest first, one that never expires last",
+    "bucket": "by bucket: `promo`, `goodwill`, `refund`, `paid`, or as `buckets` says",
+    "age": "the one issued first first",
+}
+"""What may decide which credit is spent first, in the default order."""
+
+BURN_BUCKETS: Final = ("promo", "goodwill", "refund", "paid")
+"""What the customer never paid for goes first, as it lapses first; what was bought goes last, as the law protects it
+longest and it may be worth cash."""
+
+PERS: Final[Mapping[str, str]] = {
+    "credit": "one credit",
+    "customer": "one customer; what is done to a credit without an owner is not counted",
+    "operator": "one operator, in whichever store; what names no operator is not counted",
+    "register": "one register of one store; what names no register is not counted",
+    "store": "one store; what names no store is not counted",
+}
+
+LIMITED_VERBS: Final[Mapping[str, str]] = {
+    "issue": "a new credit",
+    "activate": "a card that was sold begins to be worth something",
+    "load": "more money on a credit",
+    "redeem": "a credit is spent",
+    "refund": "what was spent is given back to the credit",
+    "cash-out": "what is left is paid out in cash",
+    "adjust": "a correction by hand, up or down",
+}
+
+_PLACE: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+# Where the law differs from state to state, a slip of one letter would quietly be another law or none.
+_PARTS_OF_COUNTRIES: Final[Mapping[str, str]] = {
+    "US": "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK"
+    " OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC AS GU MP PR UM VI",
+    "CA": "AB BC MB NB NL NS NT NU ON PE QC SK YT",
+    "AU": "ACT NSW NT QLD SA TAS VIC WA",
+}
+
+
+def is_place(text: str) -> bool:
+    """Whether it is a country of ISO 3166-1 or has the form of a part of one (ISO 3166-2): `NZ`, `US-CA`.
+
+    The parts of the US, Canada and Australia are known one by one.
+    """
+    country, dash, part = text.partition("-")
+    if not _PLACE.fullmatch(text) or country not in countries():
+        return False
+    return not dash or country not in _PARTS_OF_COUNTRIES or part in _PARTS_OF_COUNTRIES[country].split()
 
 
 def keys_of(table: str) -> tuple[str, ...]:

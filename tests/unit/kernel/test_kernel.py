@@ -46,6 +46,8 @@ def test_settings_have_defaults_and_refuse_nonsense() -> None:
     settings = read_settings({})
     assert (settings.host, settings.port, settings.database_url) == ("127.0.0.1", 8080, "")
     assert settings.data_dir == Path("tillbridge-data").absolute()
+    assert settings.law is None
+    assert read_settings({"TILLBRIDGE_LAW": "our-law.toml"}).law == Path("our-law.toml").absolute()
     assert read_settings({"TILLBRIDGE_PORT": " 0 ", "TILLBRIDGE_PUBLIC_URL": "https://x.example/"}).port == 0
     assert read_settings({"TILLBRIDGE_PUBLIC_URL": "https://x.example/"}).public_url == "https://x.example"
     for name, value in (("TILLBRIDGE_PORT", "http"), ("TILLBRIDGE_PORT", "70000"), ("TILLBRIDGE_SECRET", "hunter2")):

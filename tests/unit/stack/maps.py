@@ -18,6 +18,7 @@ name = "Harbor & Pine"
 country = "US"
 currency = "USD"
 time_zone = "America/New_York"
+place = "US-NY"
 
 [authority]
 system = "platform"
@@ -88,6 +89,33 @@ to = "erp"
 trigger = "batch"
 schedule = "0 2 * * *"
 sla = "26h"
+
+[stores.006]
+place = "US-CA"
+
+[stores."Pier 39"]
+place = "MX"
+
+[burn]
+order = ["bucket", "expiry"]
+buckets = ["promo", "refund", "goodwill", "paid"]
+
+[[limits]]
+per = "operator"
+verbs = ["load", "issue"]
+amount = "250.00"
+count = 20
+
+[[limits]]
+per = "customer"
+verbs = ["redeem"]
+buckets = ["promo", "goodwill"]
+currency = "EUR"
+amount = "75"
+
+[approval]
+above = "100.00"
+buckets = ["promo"]
 """
 
 ENVIRONMENT = {"PAY_SECRET": "signs-the-payments"}

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.stack.maps import GOOD, SAMPLE, good, spoiled
-from tillbridge.stack.describe import accepted_words, checkpoint_words, longest_way, remarks, trigger_words
+from tillbridge.stack.describe import accepted_words, checkpoint_words, longest_way, remarks, rule_words, trigger_words
 from tillbridge.stack.load import load, parse
 
 NOWHERE = {"PAY_SECRET": "x"}
@@ -64,3 +64,30 @@ def test_a_good_map_has_little_to_remark() -> None:
 def test_what_is_worth_knowing_is_said(old: str, new: str, remark: str) -> None:
     text = spoiled(old, new) + '[systems.platform2]\nrole = "platform"\nconnector = "csv"\n'
     assert remark in remarks(parse(text, "stack.toml", NOWHERE))
+
+
+def test_rules_are_said_in_words() -> None:
+    assert rule_words(good()) == (
+        "Credits are spent by bucket, expiry; of buckets promo, refund, goodwill, paid.",
+        "Limit: one operator, issue and load, at most 250.00 USD and 20 times a day.",
+        "Limit: one customer, redeem of goodwill, promo, at most 75.00 EUR a day.",
+        "An issue of promo or an adjustment upwards of more than 100.00 USD waits for a second person.",
+        "Stores: 006 in US-CA, Pier 39 in MX; any other in US-NY.",
+    )
+
+
+def test_a_map_without_rules_says_nothing_of_them() -> None:
+    assert rule_words(load(SAMPLE, {})) == ()
+
+
+def test_a_limit_of_times_names_its_currency() -> None:
+    text = spoiled('amount = "250.00"\ncount = 20', "count = 1")
+    assert "Limit: one operator, issue and load, at most 1 time in USD a day." in rule_words(parse(text, "f", NOWHERE))
+
+
+def test_many_stores_are_not_all_listed() -> None:
+    stores = "".join(f'[stores.{number}]\nplace = "US-NJ"\n' for number in range(100, 110))
+    (*_, words) = rule_words(parse(GOOD + stores, "f", NOWHERE))
+    assert words.endswith("100 in US-NJ, 101 in US-NJ, 102 in US-NJ and 7 more; any other in US-NY.")
+    alone = GOOD[: GOOD.index("[stores.006]")]
+    assert rule_words(parse(alone, "f", NOWHERE)) == ("Every store is in US-NY.",)

@@ -19,7 +19,7 @@ def test_the_sample_is_read_as_a_chain() -> None:
 
 def test_a_whole_map_is_read() -> None:
     stack = good()
-    assert stack.retailer == Retailer("Harbor & Pine", "US", "USD", "America/New_York")
+    assert stack.retailer == Retailer("Harbor & Pine", "US", "USD", "America/New_York", "US-NY")
     assert list(stack.systems) == ["registers", "platform", "processor", "erp", "web"]
     processor, erp, web = (stack.systems[name] for name in ("processor", "erp", "web"))
     assert processor.url == "https://pay.example/hub"

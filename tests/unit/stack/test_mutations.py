@@ -9,11 +9,24 @@ from tests.unit.stack.maps import ENVIRONMENT, GOOD
 from tillbridge.kernel.errors import StackFault
 from tillbridge.stack.load import parse
 from tillbridge.stack.model import Stack
-from tillbridge.stack.terms import BUCKETS, CONNECTORS, KEYS, ROLES, TRANSFORMS, TRIGGERS
+from tillbridge.stack.terms import (
+    BUCKETS,
+    CONNECTORS,
+    CRITERIA,
+    KEYS,
+    LIMITED_VERBS,
+    PERS,
+    ROLES,
+    TRANSFORMS,
+    TRIGGERS,
+    is_place,
+)
 
 PAIR = re.compile(r"^([a-z_]+) = (.*)$", re.MULTILINE)
 PAIRS = list(PAIR.finditer(GOOD))
-WORDS = [*ROLES, *TRIGGERS, *CONNECTORS, *BUCKETS, *TRANSFORMS, "registers", "platform", "erp", "web", "USD", "JPY"]
+LISTS = (ROLES, TRIGGERS, CONNECTORS, BUCKETS, TRANSFORMS, CRITERIA, PERS, LIMITED_VERBS)
+NAMED = ["registers", "platform", "erp", "web", "USD", "JPY", "US-CA", "US", "1.00"]
+WORDS = [*(word for words in LISTS for word in words), *NAMED]
 
 NAMES = st.sampled_from(sorted({key.name for key in KEYS})) | st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True)
 SCALARS = (
@@ -45,6 +58,12 @@ def loads_or_is_refused(text: str) -> None:
         assert read.mend
         return
     assert read.entries()
+    assert is_place(read.place_of("006"))
+    assert is_place(read.place_of(""))
+    assert set(read.burn.buckets) == set(BUCKETS)
+    assert read.burn.order
+    assert all(limit.verbs and (limit.amount or limit.count) for limit in read.limits)
+    assert len({limit.counted() for limit in read.limits}) == len(read.limits)
     for hop in read.deliveries():
         feeding = read.upstream(hop)
         assert feeding is None or read.hops.index(feeding) < read.hops.index(hop)

@@ -48,7 +48,7 @@ VALUES = [
     ('["paid", "refund"]', "[]", "buckets = []", "is empty", "Leave the key out"),
     ('min = "0.01"', 'min = "0.001"', 'min = "0.001"', "finer than USD", "plain decimal"),
     ('min = "0.01"', 'min = "500.01"', "500.01", "is more than the largest", "Change one"),
-    ('min = "0.01"', 'min = "-1"', '"-1"', "no credit through", "above zero"),
+    ('min = "0.01"', 'min = "-1"', '"-1"', "below zero", "above zero"),
     ('min = "0.01"', "min = 0.01", "min = 0.01", "must be text in quotes", "text in quotes"),
     ('max = "500"', 'max = "0"', 'max = "0"', "no credit through", "above zero"),
     ('max = "500"', 'max = "1e3"', '"1e3"', "no plain decimal", "plain decimal"),

@@ -1,0 +1,69 @@
+"""Burn order: which of a customer's credits is spent first, and how much is taken from each. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from tillbridge.stack.model import Burn
+
+PRIORITY: Final = 100
+"""The priority of a credit that was issued without one."""
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Spendable:
+    """A credit that can be spent now. `available` is in minor units, all of one currency; both times are aware.
+
+    A lower `priority` is spent first. `expires_at` of None: it never expires.
+    """
+
+    credit_id: UUID
+    priority: int
+    expires_at: datetime | None
+    bucket: str
+    issued_at: datetime
+    available: int
+
+
+def order(credits: Iterable[Spendable], policy: Burn) -> tuple[Spendable, ...]:
+    """The credits, the one to spend first first.
+
+    The criteria of the policy decide in their order; what they leave open is decided by age, then by id, so that the
+    order does not depend on how the credits were found.
+    """
+    rank = {bucket: place for place, bucket in enumerate(policy.buckets)}
+    weighed = [_WEIGHTS[name] for name in policy.order]
+
+    def weight(credit: Spendable) -> tuple[Any, ...]:
+        return (*(weigh(credit, rank) for weigh in weighed), credit.issued_at, credit.credit_id)
+
+    return tuple(sorted(credits, key=weight))
+
+
+def allocate(amount: int, ordered: Sequence[Spendable]) -> tuple[tuple[UUID, int], ...]:
+    """What is taken from each credit for `amount` minor units: credit and minor units, both above zero.
+
+    The sum is `amount`, or all that is available where that is less: it is for the caller to refuse. An amount of
+    zero or less takes nothing.
+    """
+    taken: list[tuple[UUID, int]] = []
+    left = amount
+    for credit in ordered:
+        part = min(left, credit.available)
+        if part > 0:
+            taken.append((credit.credit_id, part))
+            left -= part
+    return tuple(taken)
+
+
+# A bucket that the order does not name would be a credit that nobody knows how to spend: it goes last.
+_WEIGHTS: Final[Mapping[str, Callable[[Spendable, Mapping[str, int]], Any]]] = {
+    "priority": lambda credit, _: credit.priority,
+    "expiry": lambda credit, _: credit.expires_at or _NEVER,
+    "bucket": lambda credit, rank: rank.get(credit.bucket, len(rank)),
+    "age": lambda credit, _: credit.issued_at,
+}
