@@ -44,7 +44,12 @@ def server() -> Iterator[str]:
         yield given
         return
     with own_folder() as folder:
-        yield kernel_db.embedded(folder)
+        url = kernel_db.embedded(folder)
+        # Nothing here is meant to outlive its test; what a kill leaves behind is tested on servers of their own.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            asyncio.run(_administer(url, f"ALTER SYSTEM SET {setting} = off"))
+        asyncio.run(_administer(url, "SELECT pg_reload_conf()"))
+        yield url
 
 
 @contextmanager

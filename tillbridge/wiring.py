@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from tillbridge.checkpoint.approvals import Approvals
 from tillbridge.checkpoint.claim import Claims
 from tillbridge.checkpoint.ports import Notifier, NotSent
 from tillbridge.checkpoint.register import Checkpoint
@@ -21,6 +22,11 @@ from tillbridge.connectors.smtp import SmtpNotifier, mail_server
 from tillbridge.credit import store as credit_store
 from tillbridge.credit.codes import Codes
 from tillbridge.credit.desk import Desk
+from tillbridge.credit.law import Law, warnings
+from tillbridge.credit.lawbook import load_law
+from tillbridge.credit.lookup import Lookup, Throttle, find_in
+from tillbridge.credit.sweep import Sweeper
+from tillbridge.credit.terms import Rules
 from tillbridge.handoff.deliver import Deliverer
 from tillbridge.handoff.ports import Connector
 from tillbridge.kernel.clock import Clock, SystemClock
@@ -36,8 +42,11 @@ SECRET_FILE: Final = "secret"  # noqa: S105 - the name of a file
 INBOX: Final = "inbox:"
 """What TILLBRIDGE_SMTP_URL says in a demo."""
 
+STATEMENT_SECONDS: Final = 8.0
+"""After so long a statement is given up: a cashier is waiting."""
+
 LOOK: Final = timedelta(seconds=1)
-"""How often a hub looks whether its embedded database is alive."""
+"""How often a hub looks whether its embedded database is alive, and what has ended by itself."""
 
 MAKE_UP: Final = timedelta(seconds=30)
 """How often a hub looks for vouchers that one which died had no time to open."""
@@ -55,7 +64,9 @@ class Hub:
     chance: random.Random
     codes: Codes
     desk: Desk
+    lookup: Lookup
     checkpoint: Checkpoint
+    approvals: Approvals
     claims: Claims
     deliverer: Deliverer
     settlements: Settlements
@@ -75,12 +86,26 @@ def database_url(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, *, size: int = 8) -> AsyncIterator[Db]:
+async def open_database(
+    settings: Settings, *, size: int = 8, statement_seconds: float = STATEMENT_SECONDS
+) -> AsyncIterator[Db]:
     """The database with all its migrations, as a pool of `size` connections. Raises DatabaseError."""
     url = await asyncio.to_thread(database_url, settings)
     await migrate(url)
-    async with open_db(url, size=size) as db:
+    async with open_db(url, size=size, statement_seconds=statement_seconds) as db:
         yield db
+
+
+def read_law(settings: Settings) -> Law:
+    """The law that cash-outs go by: ours, and the retailer's file before it. The log says how much of it is to be
+    verified, and in full at the level of information. Raises LawFault."""
+    law = load_law(settings.law)
+    open_questions = warnings(law)
+    if open_questions:
+        _LOG.warning("%s rules of law are to be verified by your counsel; they are marked.", len(open_questions))
+    for sentence in open_questions:
+        _LOG.info("%s", sentence)
+    return law
 
 
 def read_secret(settings: Settings) -> bytes:
@@ -169,7 +194,7 @@ async def open_hub(
     """A running hub, until the block ends: then what is under way is finished first.
 
     With `deliver` false it confirms but hands nothing off: `tillbridge work` does that in another process.
-    Raises DatabaseError, SettingFault.
+    Raises DatabaseError, LawFault, SettingFault.
     """
     clock = clock or SystemClock()
     chance = chance or secure_chance()
@@ -181,12 +206,17 @@ async def open_hub(
             await closing.enter_async_context(_kept_alive(settings, db))
         connectors = await closing.enter_async_context(open_connectors(stack, clock))
         deliverer = Deliverer(db, stack, connectors, clock, chance, settlements.settled)
-        desk = Desk(db, stack, clock, ids, codes, deliverer.wake if deliver else _nobody_listens)
+        wake = deliverer.wake if deliver else _nobody_listens
+        desk = Desk(db, stack, clock, ids, codes, wake, Rules(stack, read_law(settings)))
         deliverer.give_way(desk.pressed)
+        throttle = Throttle(settings.lookup_failures_per_key, settings.lookup_failures_per_code)
+        lookup = Lookup(db, codes, clock, find_in(db), throttle)
         checkpoint = Checkpoint(db, desk, stack, clock, ids, codes, settlements, public_url)
+        approvals = Approvals(db, stack, desk, checkpoint, codes, clock, ids)
         notifier, inbox = notifier_for(settings, clock, ids)
         claims = Claims(db, desk, stack, clock, ids, chance, codes, notifier)
-        await closing.enter_async_context(_making_up(checkpoint))
+        await closing.enter_async_context(_making_up(checkpoint, approvals))
+        await closing.enter_async_context(_sweeping(Sweeper(db, desk, clock)))
         closing.push_async_callback(desk.drained)
         closing.push_async_callback(checkpoint.drained)
         if deliver:
@@ -200,7 +230,9 @@ async def open_hub(
             chance,
             codes,
             desk,
+            lookup,
             checkpoint,
+            approvals,
             claims,
             deliverer,
             settlements,
@@ -222,14 +254,29 @@ async def open_connectors(stack: Stack, clock: Clock) -> AsyncIterator[Mapping[s
 
 
 @asynccontextmanager
-async def _making_up(checkpoint: Checkpoint) -> AsyncIterator[None]:
+async def _making_up(checkpoint: Checkpoint, approvals: Approvals) -> AsyncIterator[None]:
     """Make up for what a hub that died left undone: at the start, and from time to time."""
 
     async def look() -> None:
         while True:
             with suppress(DatabaseError):
                 await checkpoint.make_up()
+                await approvals.make_up()
             await asyncio.sleep(MAKE_UP.total_seconds())
+
+    async with _in_background(look()):
+        yield
+
+
+@asynccontextmanager
+async def _sweeping(sweeper: Sweeper) -> AsyncIterator[None]:
+    """End what has ended, and fold the totals. What the database had no answer for is done the next time."""
+
+    async def look() -> None:
+        while True:
+            with suppress(DatabaseError):
+                await sweeper.sweep()
+            await asyncio.sleep(LOOK.total_seconds())
 
     async with _in_background(look()):
         yield

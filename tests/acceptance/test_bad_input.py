@@ -178,7 +178,8 @@ async def test_one_key_at_once_is_one_credit(door: Door) -> None:
 
 
 OTHER_REQUESTS: list[tuple[str, dict[str, object], str]] = [
-    ("redemptions", {"amount": "5"}, "currency"),
+    ("redemptions", {"amount": "5"}, "occurred_at"),
+    ("redemptions", {"amount": "5", "transaction_id": "W1", "occurred_at": "2026-11-21T14:02:11Z"}, "currency"),
     ("redemptions", {"amount": 5, "currency": "USD"}, "amount"),
     ("redemptions", {"amount": "5", "currency": "USD", "occurred_at": "2026-11-21T14:02:11Z"}, "transaction_id"),
     (

@@ -8,11 +8,12 @@ import msgspec
 from tillbridge.api.problems import STATUS_OF_REFUSAL
 from tillbridge.checkpoint.sentences import CASHIER
 from tillbridge.connectors import pos_csv
+from tillbridge.credit.accounts import HOUSE_OF_BUCKET, HOUSE_OF_VERB
 from tillbridge.credit.law import CONDITIONS, NEVER, TOPICS, UNITS, Row
 from tillbridge.credit.lawbook import NEEDED, ROW_KEYS, load_law
-from tillbridge.credit.model import HOUSE_OF_BUCKET, HOUSE_OF_REDEMPTION, HOUSE_OF_VOID
 from tillbridge.kernel.settings import SETTINGS
-from tillbridge.ledger.model import REFUSALS, STATES
+from tillbridge.ledger.model import REFUSALS, STATES, VERBS, State, Verb
+from tillbridge.ledger.states import BIRTHS, TRANSITIONS
 from tillbridge.simulate import erp, processor, storefront, till
 from tillbridge.simulate.faults import DEMO, SWITCHES
 
@@ -58,10 +59,7 @@ def refusals() -> str:
 
 def refusal_order() -> str:
     """The codes in order of precedence."""
-    rows = [
-        (str(place), f"[`{one.code}`](../reference/refusals.md#{one.code})", one.cashier)
-        for place, one in enumerate(REFUSALS, start=1)
-    ]
+    rows = [(str(place), f"[`{one.code}`](#{one.code})", one.cashier) for place, one in enumerate(REFUSALS, start=1)]
     return table(("order", "code", "the cashier reads"), rows)
 
 
@@ -72,14 +70,45 @@ def credit_states() -> str:
 
 def house_accounts() -> str:
     """The two accounts of each command: what is owed, and what stands against it."""
-    issued = [
-        (f"issue, bucket `{bucket}`", f"`{house}`", f"`owed:{bucket}`") for bucket, house in HOUSE_OF_BUCKET.items()
+    put_on = [
+        (f"issue, activate, load, bucket `{bucket}`", f"`{house}`", f"`owed:{bucket}`")
+        for bucket, house in HOUSE_OF_BUCKET.items()
     ]
-    taken = [
-        (word, "`owed:`*bucket*", f"`{house}`")
-        for word, house in (("redeem", HOUSE_OF_REDEMPTION), ("void", HOUSE_OF_VOID))
-    ]
-    return table(("command", "debit", "credit"), [*issued, *taken])
+    others = [row for verb, house in HOUSE_OF_VERB.items() for row in _legs(verb, f"`{house}`")]
+    return table(("command", "debit", "credit"), [*put_on, *others])
+
+
+def _legs(verb: Verb, house: str) -> list[tuple[str, str, str]]:
+    """The accounts of a verb that does not look at the bucket: one row for each direction in which it moves money."""
+    owed = "`owed:`*bucket*"
+    match verb:
+        case Verb.REFUND:
+            return [(verb.value, house, owed)]
+        case Verb.ADJUST:
+            return [("adjust, up", house, owed), ("adjust, down", owed, house)]
+        case Verb.TRANSFER | Verb.REISSUE:
+            return [(f"{verb.value}, from", owed, house), (f"{verb.value}, to", house, owed)]
+        case _:
+            return [(verb.value, owed, house)]
+
+
+def verbs() -> str:
+    """Every verb with its sentence and what it makes of a credit, state by state."""
+    rows = [(f"`{verb.value}`", sentence, _leads(verb)) for verb, sentence in VERBS.items()]
+    return table(("verb", "what it does", "from state to state"), rows)
+
+
+def _leads(verb: Verb) -> str:
+    if verb is Verb.UNFREEZE:
+        return "frozen to the state before the freeze"
+    born = [f"new: {' or '.join(state.value for state in BIRTHS[verb])}"] if verb in BIRTHS else []
+    by_next: dict[State, list[str]] = {}
+    stays = [state.value for state, after in TRANSITIONS.get(verb, {}).items() if state is after]
+    for state, after in TRANSITIONS.get(verb, {}).items():
+        if state is not after:
+            by_next.setdefault(after, []).append(state.value)
+    moves = [f"{', '.join(states)} to {after.value}" for after, states in by_next.items()]
+    return "; ".join([*born, *([f"stays {' or '.join(stays)}"] if stays else []), *moves])
 
 
 def cashier() -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.docs import books, commands, interface, picture
+from tests.docs import books, commands, interface, picture, verify
 from tests.docs.pages import DOCS
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
@@ -17,11 +17,15 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "refusals": books.refusals,
     "refusal-order": books.refusal_order,
     "credit-states": books.credit_states,
+    "verbs": books.verbs,
     "house-accounts": books.house_accounts,
     "cashier": books.cashier,
     "roles": interface.roles,
+    "audit-lines": interface.audit_lines,
     "routes": interface.routes,
     "problems": interface.problems,
+    "batch-commands": interface.batch_commands,
+    "decisions": interface.decisions,
     "pages": interface.console_pages,
     "switches": books.switches,
     "demo-faults": books.demo_faults,
@@ -29,6 +33,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "law-keys": books.law_keys,
     "law-words": books.law_words,
     "law-rows": books.law_rows,
+    "verify-checks": verify.checks,
 }
 """What is made, by the name that its markers carry."""
 

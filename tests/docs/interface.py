@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib import resources
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,12 +10,25 @@ import msgspec
 
 from tests.docs.books import table
 from tillbridge.api.docs import openapi
+from tillbridge.api.model import WHATS
 from tillbridge.api.problems import failed, unforeseen
 from tillbridge.api.requests import Route
 from tillbridge.api.routes import ROUTES
+from tillbridge.api.verbs import VERB_DOORS
 from tillbridge.console import app as console
-from tillbridge.kernel.actor import ROLES, Right
-from tillbridge.kernel.errors import BadInput, Conflict, DatabaseAway, InFlight, NotAllowed, NotFound, TillbridgeError
+from tillbridge.credit.approval import DECISIONS
+from tillbridge.kernel.actor import RIGHTS
+from tillbridge.kernel.errors import (
+    BadInput,
+    Conflict,
+    DatabaseAway,
+    Decided,
+    InFlight,
+    NotAllowed,
+    NotFound,
+    TillbridgeError,
+    TooMany,
+)
 
 _PLACES: Final = re.compile(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}")
 _REPLACED: Final = re.compile(r"`(?P<method>GET|POST) (?P<path>[^`]+)`: (?P<said>.*)")
@@ -30,18 +44,38 @@ _ERRORS: Final[tuple[tuple[str, TillbridgeError], ...]] = (
     ("a field cannot be read", BadInput("amount", "", "")),
     ("the body is no JSON, or the `Idempotency-Key` is missing or unusable", BadInput("body", "", "")),
     ("the key was used for another request", Conflict("", "", UUID(int=0))),
+    ("a second person turned it down", Decided("turned-down", "")),
+    ("a second person has decided otherwise", Decided("already-decided", "")),
     ("a request with this key is being worked on", InFlight("")),
     ("nothing is known by this name", NotFound("", "")),
     ("no key, an unknown key, or a revoked one", NotAllowed("", known=False)),
-    ("the key lacks the right", NotAllowed("", known=True)),
+    ("the key lacks the right, or is for another store or register", NotAllowed("", known=True)),
+    ("too many look-ups of codes failed; `Retry-After` says when to ask again", TooMany("too-many-lookups", "", 1)),
     ("the database does not answer", DatabaseAway("")),
 )
 
 
 def roles() -> str:
-    """Which role of a key has which rights."""
-    rows = [(f"`{role}`", *("yes" if right in rights else "–" for right in Right)) for role, rights in ROLES.items()]
-    return table(("role", *(f"`{right.value}`" for right in Right)), rows)
+    """What each right lets its holder do, and which role comes with it."""
+    seeds = seeded_roles()
+    rows = [
+        (f"`{right.value}`", said, *("yes" if right.value in rights else "–" for rights in seeds.values()))
+        for right, said in RIGHTS.items()
+    ]
+    return table(("right", "what it allows", *(f"`{role}`" for role in seeds)), rows)
+
+
+def seeded_roles() -> dict[str, list[str]]:
+    """The roles that a new database has, with their rights in order, as the schema says it."""
+    text = resources.files("tillbridge").joinpath("api", "schema.sql").read_text("utf-8")
+    (seeds,) = re.findall(r"INSERT INTO api\.role \(name, rights\) VALUES(.*?);", text, re.DOTALL)
+    whole = re.sub(r"'\n\s*'", "", seeds)
+    return {name: rights.split(",") for name, rights in re.findall(r"'([\w-]+)',\s*'\{([^}]*)\}'", whole)}
+
+
+def audit_lines() -> str:
+    """What an audit line can be about."""
+    return table(("what", "meaning"), [(f"`{what.value}`", said) for what, said in WHATS.items()])
 
 
 def routes() -> str:
@@ -82,16 +116,22 @@ def _fields(shape: Mapping[str, Any], schemas: Mapping[str, Any], prefix: str) -
     needed = set(shape.get("required", ()))
     for name, what in shape["properties"].items():
         one, place = what, f"{prefix}{name}"
-        listed = what.get("type") == "array"
+        listed = what.get("type") == "array" and what["items"]
         if listed:
             one, place = what["items"], f"{prefix}{name}[]"
-        inner = _resolved(one, schemas)
+        inner = _resolved(_not_null(one), schemas)
         if inner.get("type") == "object":
             many = f"a list of {what['minItems']} to {what['maxItems']}, each with" if listed else "an object with"
             yield place, name in needed, many
             yield from _fields(inner, schemas, f"{place}.")
         else:
-            yield place, name in needed, _BY_NAME.get(name) or _words(inner)
+            yield place, name in needed, _BY_NAME.get(name) or _words(one)
+
+
+def _not_null(what: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The object that a field takes besides `null`; the field itself where it takes none."""
+    objects: list[Mapping[str, Any]] = [one for one in what.get("anyOf", ()) if "$ref" in one]
+    return objects[0] if objects else what
 
 
 def _words(what: Mapping[str, Any]) -> str:
@@ -102,10 +142,26 @@ def _words(what: Mapping[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in what["enum"])
     if what.get("format") == "date-time":
         return "a time, ISO 8601 with an offset"
+    if what.get("description"):
+        return str(what["description"])
+    if what.get("format") == "uuid":
+        return "an id that the hub answered"
     if what["type"] == "string":
         least = what.get("minLength", 0)
         return f"text, {f'{least} to' if least else 'up to'} {what['maxLength']} characters"
     return {"boolean": "`true` or `false`", "null": "`null`"}[what["type"]]
+
+
+def batch_commands() -> str:
+    """What `type` can be in a batch, whose fields it takes, and what says what it is about."""
+    rows = [("`issue`", "`POST /v1/credits`", "–")]
+    rows += [(f"`{one.name}`", f"`POST {one.path}`", f"`{one.about}`" if one.about else "–") for one in VERB_DOORS]
+    return table(("type", "fields of", "what it is about"), rows)
+
+
+def decisions() -> str:
+    """How a command stands that waits, or waited, for a second person."""
+    return table(("state", "meaning"), [(f"`{state.value}`", said) for state, said in DECISIONS.items()])
 
 
 def problems() -> str:

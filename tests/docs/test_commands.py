@@ -70,7 +70,7 @@ def test_calls_are_told_from_the_rest_of_a_line(line: str, words: list[list[str]
         ("demo --headles", "No such option"),
         ("demo --credits many", "not a valid integer"),
         ("key add till", "role is missing"),
-        ("key add till --role cashier", "is not one of"),
+        ("key list --format xml", "is not one of"),
         ("replay", "file is missing"),
         ("trail T1 T2", "nobody reads T2"),
         ("bridge", "is no command"),

@@ -166,11 +166,15 @@ async def test_the_worked_example_of_the_ledger_adds_up(shop: Shop) -> None:
         credit = (await posted(client, "/v1/credits", "1", sale))["credit"]["id"]
         spent = {"amount": "20.00", "currency": "USD", "occurred_at": at, "transaction_id": "W1"}
         await posted(client, f"/v1/credits/{credit}/redemptions", "2", spent)
-        await posted(client, f"/v1/credits/{credit}/void", "3", {"occurred_at": at, "reason": "rung up twice"})
+        back = {"amount": "10.00", "currency": "USD", "occurred_at": at, "transaction_id": "W2", "cause": "W1"}
+        await posted(client, f"/v1/credits/{credit}/refunds", "3", back)
+        lost = {"occurred_at": at, "reason": "the voucher was lost"}
+        await posted(client, f"/v1/credits/{credit}/reissue", "4", lost)
     totals = {one.account: one.amount for one in await ledger.totals(shop.hub.db)}
-    assert totals == {"owed:refund": 0, "returns": -8800, "sales": 2000, "voided": 6800}
+    assert totals == {"owed:refund": 7800, "returns": -8800, "sales": 2000, "refunded": -1000, "reissue": 0}
     page = (DOCS / "concepts" / "ledger.md").read_text("utf-8")
-    assert "| | **totals** | **0.00** | `returns` -88.00, `sales` 20.00, `voided` 68.00 | |" in page
+    house = "`returns` -88.00, `sales` 20.00, `refunded` -10.00, `reissue` 0.00"
+    assert f"| | | **totals** | **78.00** | {house} | |" in page
 
 
 def sale_of_the_walk() -> str:

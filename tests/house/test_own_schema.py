@@ -35,7 +35,7 @@ _SPELLED = re.compile(r"\bEXECUTE\s+(?:format\s*\(|'|\$|\w+\s*;|\w+\s*\|\|)", re
 
 
 def tables_by_schema(schemas: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    """The tables that each package's schema.sql creates: `{"ledger": {"ledger.entry", ...}}`."""
+    """The tables that each package's .sql files create: `{"ledger": {"ledger.entry", ...}}`."""
     return {
         package: frozenset(match["name"].lower() for match in _TABLE.finditer(bare_sql(text)))
         for package, text in schemas.items()
@@ -81,7 +81,9 @@ def test_a_package_writes_its_own_schema() -> None:
 
 
 def test_a_package_reads_others_through_their_views() -> None:
-    schemas = {path.parts[1]: (ROOT / path).read_text("utf-8") for path in _of_packages() if path.name == "schema.sql"}
+    schemas: dict[str, str] = {}
+    for path in _of_packages():
+        schemas[path.parts[1]] = schemas.get(path.parts[1], "") + (ROOT / path).read_text("utf-8")
     lines = found(partial(foreign_reads, tables_by_schema(schemas)), _of_packages())
     assert not lines, "\n".join(lines)
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import _administer, on_database
 from tillbridge.kernel import db as kernel_db
+from tillbridge.kernel.errors import SettingFault
 
 CATALOGS: Mapping[str, str] = {
     "columns": """
@@ -83,3 +84,16 @@ async def test_two_hubs_that_start_at_once_migrate_once(server: str) -> None:
         assert sorted(len(names) for names in ran) == [0, 0, 0, len(kernel_db.migration_files())]
     finally:
         await _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def test_a_database_of_an_earlier_form_is_told_and_left_alone(db_url: str) -> None:
+    connection = await asyncpg.connect(db_url)
+    try:
+        # As one that was made before prints were kept.
+        await connection.execute("UPDATE public.tillbridge_migration SET print = ''")
+        before = await catalog(db_url)
+        with pytest.raises(SettingFault, match="made by another 0001_first"):
+            await kernel_db.migrate(db_url)
+        assert await catalog(db_url) == before
+    finally:
+        await connection.close()

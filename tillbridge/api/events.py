@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from tillbridge.api.bodies import (
+from tillbridge.api.bodies.systems import (
     CustomerUpdated,
     HandoffConfirmed,
     HandoffRefused,

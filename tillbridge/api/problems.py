@@ -11,12 +11,14 @@ from tillbridge.kernel.errors import (
     BadInput,
     Conflict,
     DatabaseError,
+    Decided,
     InFlight,
     NotAllowed,
     NotFound,
     Refusal,
     Retry,
     TillbridgeError,
+    TooMany,
 )
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -25,14 +27,24 @@ STATUS_OF_REFUSAL: Final[Mapping[str, int]] = {
     "amount-not-positive": 422,
     "amount-too-fine": 422,
     "unknown-credit": 404,
+    "unknown-hold": 404,
     "code-taken": 409,
     "other-currency": 409,
     "credit-pending": 409,
     "already-claimed": 409,
+    "already-active": 409,
+    "not-frozen": 409,
     "credit-frozen": 409,
     "credit-void": 409,
     "credit-expired": 409,
+    "cannot-merge": 409,
+    "hold-over": 409,
     "over-limit": 422,
+    "cash-out-not-due": 409,
+    "not-expired-yet": 409,
+    "more-than-redeemed": 409,
+    "credit-held": 409,
+    "not-as-expected": 409,
     "not-enough-available": 409,
 }
 
@@ -44,9 +56,12 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     ),
     "body-too-large": (413, "The body is larger than any honest one."),
     "key-conflict": (422, "The key was used before for another request; `field` says what differs. Nothing was done."),
+    "turned-down": (409, "A second person turned this down. Nothing was done, and the key will do nothing."),
+    "already-decided": (409, "Somebody has decided otherwise about what waited for a second person."),
     "in-flight": (409, "A request with this key is being worked on. Ask again in a moment."),
     "unknown-key": (401, "The bearer key is missing, unknown or revoked."),
-    "not-allowed": (403, "The bearer key lacks the right."),
+    "not-allowed": (403, "The bearer key lacks the right, or is for another store or register."),
+    "too-many-lookups": (429, "Too many look-ups of codes failed; `Retry-After` says when to ask again."),
     "not-found": (404, "Nothing is known by this name or at this address."),
     "wrong-method": (405, "The address takes other methods; `Allow` lists them."),
     "bad-request": (400, "The server could not read the request."),
@@ -110,8 +125,11 @@ def failed(error: TillbridgeError) -> web.Response:
             )
         case Conflict():
             more: dict[str, Any] = {"cashier": CASHIER["conflict"], "field": error.field}
-            more["credit_id"] = str(error.credit_id)
+            more["credit_id"] = error.credit_id
             return problem(422, "key-conflict", "Same key, other request", text, retry="never", **more)
+        case Decided():
+            cashier = CASHIER[error.code]
+            return problem(409, error.code, "Decided already", text, cashier=cashier, retry="never")
         case InFlight():
             more = {"cashier": CASHIER["in-flight"], "headers": {"Retry-After": "1"}}
             return problem(409, "in-flight", "Still being worked on", text, retry="safe", **more)
@@ -119,6 +137,9 @@ def failed(error: TillbridgeError) -> web.Response:
             return problem(404, "not-found", "Not found", text, cashier=CASHIER["not-found"], retry="never")
         case NotAllowed():
             return _not_allowed(error)
+        case TooMany():
+            more = {"cashier": CASHIER["too-many"], "headers": {"Retry-After": str(error.seconds)}}
+            return problem(429, error.code, "Too many", text, retry="safe", **more)
         case DatabaseError():
             more = {"cashier": CASHIER["away"], "headers": {"Retry-After": "1"}}
             return problem(503, "ledger-away", "The ledger does not answer", text, retry="safe", **more)

@@ -10,15 +10,25 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from tillbridge.api.bodies import BODY_MAX, read_body, read_key
-from tillbridge.api.keys import Keys, require
+from tillbridge.api.audit import Audit
+from tillbridge.api.bodies.fields import BODY_MAX
+from tillbridge.api.bodies.reading import read_body, read_id, read_key
+from tillbridge.api.keys import Keys, check_place, require
 from tillbridge.kernel.actor import Actor, Right
 from tillbridge.kernel.errors import BadInput, InFlight
 from tillbridge.wiring import Hub
 
 HUB: Final = web.AppKey("hub", Hub)
 KEYS: Final = web.AppKey("keys", Keys)
+AUDIT: Final = web.AppKey("audit", Audit)
 IN_FLIGHT: Final = web.AppKey("in_flight", set[str])
+
+WHO: Final = web.RequestKey("who", str)
+RIGHT: Final = web.RequestKey("right", str)
+"""What a request carries for its audit line: the name of the key, and the right that was asked for."""
+
+REPLAY: Final = "Idempotent-Replay"
+"""The header that marks the first answer given again."""
 
 Endpoint = Callable[["Asked"], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
@@ -39,11 +49,7 @@ class Asked:
 
     def path_id(self, what: str) -> UUID:
         """The id in the path. Raises BadInput when it is none."""
-        try:
-            return UUID(self.request.match_info["id"])
-        except ValueError:
-            mend = f"Use the id that the hub answered when the {what} was made."
-            raise BadInput("id", f"this is no id of a {what}", mend) from None
+        return read_id(self.request.match_info["id"], what)
 
     def query(self, name: str) -> str:
         """A query parameter, blank when it is not given. Raises BadInput for control characters."""
@@ -64,11 +70,14 @@ class Asked:
         return read_key(self.request.headers.get("Idempotency-Key"))
 
     async def body(self, shape: type[T] | object) -> T:
-        """The body as its shape. Raises BadInput, and aiohttp's HTTPRequestEntityTooLarge."""
+        """The body as its shape. Raises BadInput, aiohttp's HTTPRequestEntityTooLarge, and NotAllowed when it names a
+        store or a register that the key is not for. Commands inside a list are the endpoint's to check."""
         raw = await self.request.read()
         if len(raw) > self.body_max:
             raise web.HTTPRequestEntityTooLarge(max_size=self.body_max, actual_size=len(raw))
-        return read_body(raw, shape)
+        body: T = read_body(raw, shape)
+        check_place(self.actor, getattr(body, "store", ""), getattr(body, "register", ""))
+        return body
 
     def patience(self) -> timedelta:
         """How long the answer may be held: `Prefer: wait=3`. Nothing that can be read means not at all (RFC 7240)."""
@@ -105,7 +114,9 @@ def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResp
         hub = request.app[HUB]
         if route.right is None:
             return await route.endpoint(Asked(hub, Actor("", frozenset()), request))
+        request[RIGHT] = route.right.value
         actor = await request.app[KEYS].actor(request.headers.get("Authorization"))
+        request[WHO] = actor.name
         require(actor, route.right)
         asked = Asked(hub, actor, request, route.body_max)
         if not route.change:
@@ -126,14 +137,28 @@ async def _once_at_a_time(asked: Asked, endpoint: Endpoint, in_flight: set[str])
         in_flight.discard(key)
 
 
-def answer(body: Mapping[str, Any], *, status: int = 200, replay: bool = False) -> web.Response:
+def answer(body: Mapping[str, Any] | msgspec.Raw, *, status: int = 200, replay: bool = False) -> web.Response:
     """A JSON answer; `replay` marks the first answer given again."""
     return web.Response(
         status=status,
         body=msgspec.json.encode(body),
         content_type="application/json",
-        headers={"Idempotent-Replay": "true"} if replay else None,
+        headers={REPLAY: "true"} if replay else None,
     )
 
 
-__all__ = ["BODY_MAX", "HUB", "IN_FLIGHT", "KEYS", "Asked", "Endpoint", "Route", "answer", "handler_of"]
+__all__ = [
+    "AUDIT",
+    "BODY_MAX",
+    "HUB",
+    "IN_FLIGHT",
+    "KEYS",
+    "REPLAY",
+    "RIGHT",
+    "WHO",
+    "Asked",
+    "Endpoint",
+    "Route",
+    "answer",
+    "handler_of",
+]

@@ -1,16 +1,17 @@
 """Answers as JSON: values of the trade to what the wire shows. Money leaves as decimal strings."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from tillbridge.checkpoint.model import HopLine, Receipt
+from tillbridge.checkpoint.model import HopLine, Receipt, VoucherLink
 from tillbridge.checkpoint.store import Review
+from tillbridge.credit.approval import Approval
 from tillbridge.diagnose.trail import Fact, Trail
 from tillbridge.handoff.model import HandoffView
 from tillbridge.kernel.clock import time_text
 from tillbridge.kernel.money import Money
-from tillbridge.ledger.model import CreditNow, Line
+from tillbridge.ledger.model import CreditNow, Hold, Line, Total
 
 
 def moment(at: datetime | None) -> str | None:
@@ -29,7 +30,12 @@ def credit(now: CreditNow, at: datetime) -> Mapping[str, Any]:
         "state": now.state_at(at).value,
         "issued": Money(now.issued, now.currency).text(),
         "balance": Money(now.balance, now.currency).text(),
+        "held": Money(now.held, now.currency).text(),
         "available": Money(now.available(at), now.currency).text(),
+        "priority": now.priority,
+        "cohort_date": now.cohort_date.isoformat(),
+        "replaces": None if now.replaces is None else str(now.replaces),
+        "issuer": now.issuer,
         "owner": None if now.owner is None else str(now.owner),
         "version": now.version,
         "expires_at": moment(now.expires_at),
@@ -38,6 +44,11 @@ def credit(now: CreditNow, at: datetime) -> Mapping[str, Any]:
         "occurred_at": moment(now.occurred_at),
         "recorded_at": moment(now.recorded_at),
     }
+
+
+def hold(one: Hold, currency: str) -> Mapping[str, Any]:
+    """An open hold."""
+    return {"id": str(one.hold_id), "left": Money(one.remaining, currency).text(), "ends": moment(one.expires_at)}
 
 
 def receipt(one: Receipt) -> Mapping[str, Any]:
@@ -65,15 +76,52 @@ def receipt(one: Receipt) -> Mapping[str, Any]:
         "occurred_at": moment(posted.occurred_at),
         "recorded_at": moment(posted.recorded_at),
         "hops": [hop_line(line) for line in one.hops],
-        "voucher": None
-        if voucher is None
-        else {
-            "claim_url": voucher.claim_url,
-            "claim_code": voucher.claim_code,
-            "page_url": voucher.page_url,
-            "pdf_url": voucher.pdf_url,
-        },
+        "voucher": None if voucher is None else voucher_link(voucher),
         "sentence": one.sentence,
+    }
+
+
+def voucher_link(one: VoucherLink) -> Mapping[str, Any]:
+    """Where a customer claims, and where the voucher is printed from."""
+    return {
+        "claim_url": one.claim_url,
+        "claim_code": one.claim_code,
+        "page_url": one.page_url,
+        "pdf_url": one.pdf_url,
+    }
+
+
+def approval(one: Approval) -> Mapping[str, Any]:
+    """What waits, or waited, for a second person: what was asked, without what tells of a customer or a code."""
+    asked = {
+        name: value
+        for name, value in one.request.items()
+        if name not in ("code", "pin") and not name.startswith("customer")
+    }
+    return {
+        "id": str(one.approval_id),
+        "state": one.state.value,
+        "key": one.key,
+        "asked": asked,
+        "asked_by": one.asked_by,
+        "asked_at": moment(one.asked_at),
+        "decided_by": one.decided_by or None,
+        "decided_at": moment(one.decided_at),
+        "reason": one.reason or None,
+        "credit_id": None if one.credit_id is None else str(one.credit_id),
+        "refusal": one.refusal or None,
+    }
+
+
+def total(one: Total, by: Collection[str]) -> Mapping[str, Any]:
+    """What an account holds; `by` are the further words that were asked for. Positive is owed to customers."""
+    return {
+        "account": one.account,
+        "currency": one.currency,
+        **{name: getattr(one, name) for name in by},
+        "amount": Money(one.amount, one.currency).text(),
+        "credits": one.credits,
+        "entries": one.entries,
     }
 
 
@@ -102,7 +150,10 @@ def statement_line(line: Line) -> Mapping[str, Any]:
         "event_id": str(line.event_id),
         "verb": line.verb.value,
         "amount": Money(line.amount, line.currency).text(),
+        "change": Money(line.change, line.currency).text(),
         "balance": Money(line.balance, line.currency).text(),
+        "held": Money(line.held, line.currency).text(),
+        "hold_id": None if line.hold_id is None else str(line.hold_id),
         "currency": line.currency,
         "state": line.state.value,
         "account": line.house,
@@ -111,8 +162,10 @@ def statement_line(line: Line) -> Mapping[str, Any]:
         "register": line.origin.register,
         "operator": line.origin.operator,
         "transaction_id": line.origin.transaction_id,
+        "cause": line.cause,
         "reason": line.reason,
         "by": line.actor,
+        "approver": line.approver,
         "occurred_at": moment(line.occurred_at),
         "recorded_at": moment(line.recorded_at),
     }

@@ -186,7 +186,13 @@ class Claims:
         if owner is None:
             return Finished(Finish.NO_ACCOUNT)
         now = self._clock.now()
-        command = Claim(claim_key(credit.credit_id, challenge_id), "claim", credit.credit_id, owner, now)
+        command = Claim(
+            key=claim_key(credit.credit_id, challenge_id),
+            actor="claim",
+            credit_id=credit.credit_id,
+            owner=owner,
+            occurred_at=now,
+        )
 
         async def along(tx: Tx) -> None:
             await people.verify(tx, owner, proved, now)

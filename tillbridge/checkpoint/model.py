@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from tillbridge.identity.model import Given
+from tillbridge.credit.burn import PRIORITY
+from tillbridge.credit.model import Issue
+from tillbridge.identity.model import Given, Resolution
 from tillbridge.kernel.errors import Refusal
 from tillbridge.kernel.money import Money
 from tillbridge.ledger.model import Origin, Posted
@@ -15,7 +17,9 @@ LineState = Literal["confirmed", "pending", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """A credit to be issued, as the register rang it. `code` is plain, or blank to have one made."""
+    """A credit to be issued, as the register rang it. `code` and `pin` are plain; a blank code is made, a blank PIN is
+    none. `bearer` says that without a customer it belongs to whoever has it. `approver` agreed, where somebody had
+    to."""
 
     key: str
     actor: str
@@ -27,6 +31,21 @@ class Sale:
     given: Given
     code: str
     expires_at: datetime | None
+    pin: str = ""
+    priority: int = PRIORITY
+    bearer: bool = False
+    reason: str = ""
+    approver: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A sale on its way to the ledger: who the customer is, and the command that it is. `began` is when it came."""
+
+    sale: Sale
+    resolution: Resolution
+    command: Issue
+    began: datetime
 
 
 @dataclass(frozen=True, slots=True)

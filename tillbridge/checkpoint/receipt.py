@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Final
 
 from tillbridge.checkpoint.model import HopLine, LineState
-from tillbridge.handoff.model import HandoffView, NewHandoff
+from tillbridge.handoff.model import CLAIM, HandoffView, NewHandoff
 from tillbridge.handoff.route import route
 from tillbridge.kernel.money import Money
-from tillbridge.ledger.model import Posted
+from tillbridge.ledger.model import Posted, State
 from tillbridge.stack.model import Hop, Stack
 
 _STATE_ON_RECEIPT: Final[Mapping[str, LineState]] = {
@@ -37,7 +37,9 @@ def routed_lines(stack: Stack, posted: Posted, amount: Money, bucket: str) -> tu
         bucket=bucket,
         amount=amount,
     )
-    return tuple(_new_line(stack.hop(one.hop), one) for one in new)
+    # What belongs to whoever has it is in nobody's account: no store front is told of it.
+    bearer = posted.owner is None and posted.state is State.ACTIVE
+    return tuple(_new_line(stack.hop(one.hop), one) for one in new if not (bearer and CLAIM in one.waits_for.split()))
 
 
 def kept_lines(stack: Stack, kept: Sequence[HandoffView]) -> tuple[HopLine, ...]:
@@ -49,7 +51,8 @@ def kept_lines(stack: Stack, kept: Sequence[HandoffView]) -> tuple[HopLine, ...]
 def _new_line(hop: Hop, new: NewHandoff) -> HopLine:
     state = _STATE_ON_RECEIPT[new.state]
     reason = new.reason or (_waiting_words(new.waits_for) if new.state == "waiting" else "")
-    return HopLine(hop.name, hop.source, hop.target, state, hop.sla, None, new.deadline, reason)
+    deadline = None if new.state == "waiting" else new.deadline
+    return HopLine(hop.name, hop.source, hop.target, state, hop.sla, None, deadline, reason)
 
 
 def _kept_line(hop: Hop, kept: HandoffView) -> HopLine:

@@ -1,13 +1,15 @@
 """The synchronous confirmation at the register: who is it, issue, and a receipt before the customer leaves."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from tillbridge.checkpoint import store
 from tillbridge.checkpoint.accepts import not_taken
-from tillbridge.checkpoint.model import HopLine, Receipt, Sale, Turned, VoucherLink, personal
+from tillbridge.checkpoint.command import command_of, for_bearer
+from tillbridge.checkpoint.model import HopLine, Prepared, Receipt, Sale, Turned, VoucherLink, personal
 from tillbridge.checkpoint.receipt import entry_lines, kept_lines, routed_lines
 from tillbridge.checkpoint.sentences import sentence
 from tillbridge.checkpoint.tokens import claim_code, token_hash, voucher_link
@@ -15,25 +17,26 @@ from tillbridge.checkpoint.voucher import amount_words
 from tillbridge.checkpoint.wait import Awaited, Settlements
 from tillbridge.credit.codes import Codes
 from tillbridge.credit.desk import Desk
-from tillbridge.credit.model import Issue
 from tillbridge.handoff import store as handoffs
 from tillbridge.handoff.model import CLAIM
 from tillbridge.handoff.model import State as HandoffState
 from tillbridge.identity.model import Given, Linked, Resolution, Unresolved
 from tillbridge.identity.recognise import candidates_for, recognise
-from tillbridge.kernel.clock import Clock, time_text
+from tillbridge.kernel.clock import Clock
 from tillbridge.kernel.db import Db
 from tillbridge.kernel.errors import BadInput, Refusal
 from tillbridge.kernel.ids import Ids
 from tillbridge.kernel.money import Money
 from tillbridge.ledger import store as ledger
 from tillbridge.ledger.gather import Gather
-from tillbridge.ledger.model import Posted, State
+from tillbridge.ledger.model import Answer, Posted, State
 from tillbridge.stack.model import Role, Stack
 
 MAKE_UP_AFTER: Final = timedelta(minutes=1)
 MAKE_UP_BACK: Final = timedelta(days=30)
 """The age of unclaimed credits without a voucher that are made up for."""
+
+_BEARER: Final = Unresolved("no-customer", "It belongs to whoever has it.")
 
 MOVING: Final = frozenset({HandoffState.DUE, HandoffState.SENDING, HandoffState.UNKNOWN})
 """States of a handoff that may confirm while the register waits."""
@@ -49,9 +52,13 @@ class _Asked:
         """Any number of look-ups go together."""
         return ()
 
-    def subject(self) -> object:
+    def subjects(self) -> tuple[object, ...]:
         """In any order."""
-        return None
+        return ()
+
+    def alone(self) -> bool:
+        """None waits for another."""
+        return False
 
 
 class Checkpoint:
@@ -82,20 +89,50 @@ class Checkpoint:
         """Confirm a sale on the ledger and answer with its receipt; hold the answer up to `patience` for the hops
         that the checkpoint waits for.
 
-        Raises Conflict, and DatabaseError when the ledger cannot confirm: then the register tries again with its key.
+        Raises BadInput for what the authority does not take, Conflict, and DatabaseError when the ledger cannot
+        confirm: then the register tries again with its key.
         """
+        (prepared,) = await self.prepare((sale,))
+        if isinstance(prepared, BaseException):
+            raise prepared
+        return await self.settle(prepared, await self._desk.post(prepared.command), patience)
+
+    async def prepare(self, sales: Sequence[Sale]) -> list[Prepared | BaseException]:
+        """Find out who the customers of sales are, all at once; for each the command to be posted, or what was raised
+        for it: BadInput for what the authority does not take, DatabaseError."""
         began = self._clock.now()
-        await self._check_accepted(sale)
-        resolution = await self._who.submit(_Asked(sale.given))
-        owner = resolution.customer_id if isinstance(resolution, Linked) else None
-        answer = await self._desk.issue(self._command(sale, owner))
+        wrong = [await self._refused_by_map(sale) for sale in sales]
+        asked = [
+            (place, sale) for place, sale in enumerate(sales) if wrong[place] is None and not for_bearer(sale)
+        ]  # fmt: skip
+        found = await self._who.submit_all([_Asked(sale.given) for _, sale in asked])
+        known = dict(zip((place for place, _ in asked), found, strict=True))
+        return [
+            refused or self._prepared(sale, known.get(place, _BEARER), began)
+            for place, (sale, refused) in enumerate(zip(sales, wrong, strict=True))
+        ]
+
+    async def settle(
+        self, prepared: Prepared, answer: Answer, patience: timedelta = timedelta()
+    ) -> Receipt | Turned:  # fmt: skip
+        """What the register is told of a sale that the ledger has answered; a voucher is kept where nobody owns the
+        credit. Raises DatabaseError."""
+        sale = prepared.sale
         if isinstance(answer.result, Refusal):
             return Turned(answer.result, answer.replay)
         posted = answer.result
         if posted.state is State.UNCLAIMED:
-            await self._queue(sale, posted, resolution)
-        lines = await self._lines(sale, posted, began, patience, replay=answer.replay)
+            await self._queue(sale, posted, prepared.resolution)
+        lines = await self._lines(sale, posted, prepared.began, patience, replay=answer.replay)
         return self._receipt(sale, posted, lines, replay=answer.replay)
+
+    async def voucher(self, credit_id: UUID, *, keep: bool) -> VoucherLink:
+        """The voucher of a credit that was issued again and that nobody owns; `keep` opens it, with a review. Raises
+        DatabaseError."""
+        if keep:
+            why = Unresolved("no-customer", "It was issued again, and the credit before had no owner.")
+            await self._open(credit_id, Given(), why)
+        return self._link(credit_id)
 
     async def make_up(self) -> int:
         """Open the vouchers that a hub which died had no time to open, and close what is settled; how many were
@@ -112,46 +149,19 @@ class Checkpoint:
         """Wait until every look-up under way has been answered."""
         await self._who.drained()
 
-    async def _check_accepted(self, sale: Sale) -> None:
-        """Raises BadInput for a credit that the authority does not take, unless it has taken it before: the first
+    async def _refused_by_map(self, sale: Sale) -> BadInput | None:
+        """What is wrong with a credit that the authority does not take, unless it has taken it before: the first
         answer stays, whatever the map says now."""
         wrong = not_taken(self._stack, sale.amount, sale.bucket)
         if wrong and await ledger.credit_of_key(self._db, sale.key) is None:
-            raise BadInput(*wrong, "Send what the authority in the stack map takes.")
+            return BadInput(*wrong, "Send what the authority in the stack map takes.")
+        return None
 
-    def _command(self, sale: Sale, owner: Any) -> Issue:
-        return Issue(
-            key=sale.key,
-            actor=sale.actor,
-            kind=sale.kind,
-            bucket=sale.bucket,
-            amount=sale.amount,
-            occurred_at=sale.occurred_at,
-            origin=sale.origin,
-            owner=owner,
-            code=sale.code,
-            expires_at=sale.expires_at,
-            request=self._request(sale),
-        )
-
-    def _request(self, sale: Sale) -> Mapping[str, Any]:
-        """What tells a repeat from a conflict. Personal texts are kept as digests: the ledger never forgets."""
-        digests = {f"customer.{name}": self._codes.digest(text) for name, text in personal(sale.given).items()}
-        return {
-            "command": "issue",
-            "kind": sale.kind,
-            "bucket": sale.bucket,
-            "amount": sale.amount.text(),
-            "currency": sale.amount.currency,
-            "store": sale.origin.store,
-            "register": sale.origin.register,
-            "operator": sale.origin.operator,
-            "transaction_id": sale.origin.transaction_id,
-            "occurred_at": time_text(sale.occurred_at),
-            "code": self._codes.digest(sale.code),
-            "expires_at": time_text(sale.expires_at) if sale.expires_at else "",
-            **digests,
-        }
+    def _prepared(self, sale: Sale, found: Resolution | BaseException, began: datetime) -> Prepared | BaseException:
+        if isinstance(found, BaseException):
+            return found
+        owner = found.customer_id if isinstance(found, Linked) else None
+        return Prepared(sale, found, command_of(sale, owner, self._codes), began)
 
     async def _recognise(self, asked: Sequence[_Asked]) -> list[Resolution]:
         return await recognise(self._db, self._stack.retailer.country, [one.given for one in asked], ranked=False)
@@ -212,9 +222,7 @@ class Checkpoint:
 
     def _receipt(self, sale: Sale, posted: Posted, lines: tuple[HopLine, ...], *, replay: bool) -> Receipt:
         unclaimed = posted.state is State.UNCLAIMED
-        voucher: VoucherLink | None = None
-        if unclaimed:
-            voucher = voucher_link(self._public_url, claim_code(self._codes, posted.credit_id))
+        voucher = self._link(posted.credit_id) if unclaimed else None
         amount = amount_words(Money(posted.amount, sale.amount.currency), self._stack.retailer.country)
         return Receipt(
             key=sale.key,
@@ -226,12 +234,18 @@ class Checkpoint:
             transaction_id=sale.origin.transaction_id,
             hops=lines,
             voucher=voucher,
-            sentence=sentence("unclaimed" if unclaimed else self._outcome(lines), amount=amount),
+            sentence=sentence("unclaimed" if unclaimed else self._outcome(posted, lines), amount=amount),
             replay=replay,
         )
 
-    def _outcome(self, lines: Sequence[HopLine]) -> str:
-        """What the customer may be told: a credit that a web store turned down is not in the account."""
+    def _link(self, credit_id: UUID) -> VoucherLink:
+        return voucher_link(self._public_url, claim_code(self._codes, credit_id))
+
+    def _outcome(self, posted: Posted, lines: Sequence[HopLine]) -> str:
+        """What the customer may be told: a credit that a web store turned down is not in the account, and one that
+        belongs to whoever has it is in nobody's."""
+        if posted.owner is None:
+            return "issued-bearer"
         roles = {line.target: self._stack.systems[line.target].role for line in lines}
         lost = any(line.state == "failed" and roles[line.target] is Role.STOREFRONT for line in lines)
         return "not-online" if lost else "issued"

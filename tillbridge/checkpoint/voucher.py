@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Final
 
 import segno
@@ -12,7 +13,7 @@ from babel.core import UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
 
-from tillbridge.kernel.money import Money
+from tillbridge.kernel.money import Money, exponent
 
 CLAIM_LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """What claim codes are written in: Crockford's Base32, without the letters that are misread."""
@@ -72,6 +73,38 @@ def amount_words(money: Money, country: str = "") -> str:
 
     It is never rounded, whatever number of decimals is usual.
     """
+    style = _style(money.currency, country)
+    if style is None or money.minor < 0:
+        return _looked_up(money, country)
+    decimals = exponent(money.currency)
+    whole, part = divmod(money.minor, 10**decimals)
+    figure = f"{whole:,}".replace(",", style.comma)
+    return f"{style.before}{figure}{style.point}{part:0{decimals}}" if decimals else f"{style.before}{figure}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How a country writes a currency: what stands before the figure, between thousands, and before the decimals."""
+
+    before: str
+    comma: str
+    point: str
+
+
+@cache
+def _style(currency: str, country: str) -> _Style | None:
+    """Read off one amount that was looked up, which takes longer than all the rest of a receipt. None where figures
+    are not in threes, or decimals come and go: such amounts are looked up one by one."""
+    decimals = exponent(currency)
+    one, thousands = 10**decimals, _looked_up(Money(int("1234567" + "1" * decimals), currency), country)
+    found = re.fullmatch(rf"(\D*)1(\D*)234(\D*)567(\D*){'1' * decimals}", thousands)
+    if found is None or found[2] != found[3] or bool(found[4]) != bool(decimals):
+        return None
+    whole = f"{found[1]}1{found[4]}{'0' * decimals}"
+    return _Style(found[1], found[2], found[4]) if _looked_up(Money(one, currency), country) == whole else None
+
+
+def _looked_up(money: Money, country: str) -> str:
     try:
         locale = Locale.parse(f"en_{country}" if country else "en")
     except (UnknownLocaleError, ValueError):

@@ -16,11 +16,12 @@ import aiohttp
 import msgspec
 
 from tillbridge.cli.evidence import moving, until_still
+from tillbridge.cli.pgbench import pgbench
 from tillbridge.cli.rig import HubProcess, Rig, RigFault, hub_process, ports_of, set_up, write_keys
 from tillbridge.handoff import store as handoffs
 from tillbridge.handoff.model import Latency
 from tillbridge.kernel.clock import SystemClock
-from tillbridge.kernel.db import Db, embedded, server_program
+from tillbridge.kernel.db import Db
 from tillbridge.simulate.directory import Account, make_accounts
 from tillbridge.simulate.reckoning import Figures, figures
 from tillbridge.wiring import open_database
@@ -112,7 +113,7 @@ async def measure(folder: Path, load: Load) -> Report:
         steady = await registers.ring(load.clients, load.seconds, load.rate)
         await _drain(db)
         online = await _online(db, since)
-    tps = await _pgbench(folder, load.clients)
+    tps = await pgbench(folder, load.clients, PGBENCH_SECONDS)
     return Report(load.clients, flat_out, backlog, drained, steady, online, registers.peak_mb, tps)
 
 
@@ -242,23 +243,3 @@ async def _online(db: Db, since: datetime) -> Latency:
     if not found:
         raise RigFault("No credit reached the web store.")
     return found[0]
-
-
-async def _pgbench(folder: Path, clients: int) -> float | None:
-    """`pgbench -N` on the embedded server: transactions a second, or None where pgbench is not installed."""
-    program = server_program("pgbench")
-    if program is None:
-        return None
-    url = await asyncio.to_thread(embedded, folder)
-    await _output(program, "-i", "-q", "-s", "10", url)
-    output = await _output(program, "-N", "-c", str(clients), "-j", "2", "-T", str(PGBENCH_SECONDS), url)
-    rates = [line.split()[2] for line in output.splitlines() if line.startswith("tps = ")]
-    return float(rates[0]) if rates else None
-
-
-async def _output(*command: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    output, _ = await process.communicate()
-    return output.decode()

@@ -5,20 +5,20 @@ from pathlib import Path
 import click
 
 from tillbridge.api import store
-from tillbridge.api.keys import make_key
+from tillbridge.api.keys import make_key, revoke_key
+from tillbridge.cli.key_audit import audit_command
+from tillbridge.cli.key_role import role_group
 from tillbridge.cli.listing import FORMAT, print_rows
 from tillbridge.cli.running import run, settings_with
 from tillbridge.cli.serve import DATA_DIR
-from tillbridge.kernel.actor import ROLES
 from tillbridge.kernel.clock import SystemClock
-from tillbridge.kernel.errors import NotFound
 from tillbridge.kernel.settings import Settings
 from tillbridge.wiring import open_database
 
 
 @click.group("key")
 def key_group() -> None:
-    """Make, list and revoke API keys.
+    """Make, list and revoke API keys; say what their roles may do; see who was turned away.
 
     Example: tillbridge key add till-006-3 --role register
     """
@@ -26,20 +26,23 @@ def key_group() -> None:
 
 @key_group.command("add")
 @click.argument("name")
-@click.option("--role", type=click.Choice(list(ROLES)), required=True, help="What the key may do.")
+@click.option("--role", required=True, help="What the key may do: one of 'tillbridge key role list'.")
 @click.option("--system", default="", help="The system of the stack map that the key speaks for.")
+@click.option("--store", "place", default="", help="The one store that the key is for.")
+@click.option("--register", default="", help="The one register of that store that the key is for.")
 @DATA_DIR
-def add_command(name: str, role: str, system: str, data_dir: Path | None) -> None:
+def add_command(name: str, role: str, system: str, place: str, register: str, data_dir: Path | None) -> None:
     """Make a key called NAME and print it. It is shown this once.
 
-    Example: tillbridge key add web-store --role system --system web
+    Example: tillbridge key add till-006-3 --role register --store 006 --register 3
     """
-    click.echo(run(_add(settings_with(data_dir), name, role, system)))
+    click.echo(run(_add(settings_with(data_dir), name, role, system, (place, register))))
 
 
-async def _add(settings: Settings, name: str, role: str, system: str) -> str:
+async def _add(settings: Settings, name: str, role: str, system: str, where: tuple[str, str]) -> str:
+    place, register = where
     async with open_database(settings) as db:
-        return await make_key(db, SystemClock(), name, role, system)
+        return await make_key(db, SystemClock(), name, role, system, place=place, register=register)
 
 
 @key_group.command("list")
@@ -60,6 +63,8 @@ async def _list(settings: Settings) -> list[dict[str, str]]:
                 "name": key.name,
                 "role": key.role,
                 "system": key.system,
+                "store": key.store,
+                "register": key.register,
                 "made_at": key.made_at.isoformat(timespec="seconds"),
                 "revoked_at": key.revoked_at.isoformat(timespec="seconds") if key.revoked_at else "",
             }
@@ -81,5 +86,8 @@ def revoke_command(name: str, data_dir: Path | None) -> None:
 
 async def _revoke(settings: Settings, name: str) -> None:
     async with open_database(settings) as db:
-        if not await store.revoke_key(db, name, SystemClock().now()):
-            raise NotFound("key in force", name)
+        await revoke_key(db, SystemClock(), name)
+
+
+key_group.add_command(role_group)
+key_group.add_command(audit_command)

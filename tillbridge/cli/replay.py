@@ -21,7 +21,7 @@ from tillbridge.cli.serve import DATA_DIR, STACK
 from tillbridge.connectors import pos_csv
 from tillbridge.connectors.pos_csv import BadPosRow, PosRow
 from tillbridge.identity import directory
-from tillbridge.kernel.actor import ROLES, Actor
+from tillbridge.kernel.actor import Actor, Right
 from tillbridge.kernel.errors import BadInput, DatabaseAway, SettingFault
 from tillbridge.kernel.ids import secret_token
 from tillbridge.kernel.settings import Settings
@@ -108,7 +108,7 @@ async def _a_hub(
         yield hub_url.rstrip("/"), key
         return
     stack, own = read_stack(settings), secret_token()
-    async with serving(settings, stack, trusted={own: Actor("replay", ROLES["register"])}) as (hub, address):
+    async with serving(settings, stack, trusted={own: Actor("replay", frozenset({Right.ISSUE}))}) as (hub, address):
         if customers:
             loaded = await directory.load(
                 hub.db, customers, _storefront(stack), stack.retailer.country, clock=hub.clock, ids=hub.ids

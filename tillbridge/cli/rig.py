@@ -177,9 +177,9 @@ async def set_up(folder: Path) -> Rig:
 
 
 @asynccontextmanager
-async def hub_process(rig: Rig) -> AsyncIterator["HubProcess"]:
-    """The hub as a process of its own, until the block ends."""
-    hub = HubProcess(rig)
+async def hub_process(rig: Rig, *, deliver: bool = True) -> AsyncIterator["HubProcess"]:
+    """The hub as a process of its own, until the block ends. With `deliver` false it confirms only."""
+    hub = HubProcess(rig, deliver=deliver)
     await hub.start()
     try:
         yield hub
@@ -190,17 +190,11 @@ async def hub_process(rig: Rig) -> AsyncIterator["HubProcess"]:
 class HubProcess:
     """A hub that can be started, stopped and killed."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, *, deliver: bool = True) -> None:
         self._rig = rig
+        self._options = () if deliver else ("--no-work",)
         self._process: asyncio.subprocess.Process | None = None
         self.url = f"http://127.0.0.1:{rig.settings.port}"
-
-    @property
-    def pid(self) -> int:
-        """The process id. Raises RigFault when it does not run."""
-        if self._process is None:
-            raise RigFault("The hub does not run.")
-        return self._process.pid
 
     async def start(self) -> None:
         """Start it and wait until it listens. Raises RigFault."""
@@ -209,6 +203,7 @@ class HubProcess:
             sys.executable,
             *("-m", "tillbridge.cli", "serve", "--data-dir", str(rig.settings.data_dir)),
             *("--stack", str(rig.settings.stack), "--host", "127.0.0.1", "--port", str(rig.settings.port)),
+            *self._options,
             env=rig.environment(),
             stdout=asyncio.subprocess.PIPE,
         )
@@ -235,12 +230,17 @@ class HubProcess:
             await process.wait()
 
     def memory_mb(self) -> float | None:
-        """Resident memory of the hub's process in megabytes; None where the system does not say (only Linux does)."""
-        try:
-            pages = Path(f"/proc/{self.pid}/statm").read_text("utf-8").split()[1]
-        except (OSError, RigFault):
-            return None
-        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+        """Resident memory of the hub's process in megabytes; None where it does not run, or the system does not say."""
+        return None if self._process is None else memory_mb(self._process.pid)
+
+
+def memory_mb(pid: int) -> float | None:
+    """Resident memory of a process in megabytes; None where the system does not say (only Linux does)."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1]
+    except OSError:
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def write_keys(rig: Rig, file: Path) -> None:

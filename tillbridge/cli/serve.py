@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tillbridge.cli.running import read_stack, run, say, serving, settings_with, until_told
+from tillbridge.cli.running import read_stack, run, say, serving, settings_with, settle, until_told
 from tillbridge.handoff.deliver import Deliverer
 from tillbridge.kernel.clock import SystemClock
 from tillbridge.kernel.db import Db
@@ -36,6 +36,7 @@ def serve_command(data_dir: Path | None, stack: Path | None, host: str | None, p
 
 async def _serve(settings: Settings, stack: Stack, *, deliver: bool) -> None:
     async with serving(settings, stack, deliver=deliver) as (_, address):
+        settle()
         await until_told(lambda: say(f"Tillbridge listens on {address} for {stack.retailer.name}. Stop with Ctrl-C."))
 
 
@@ -61,6 +62,7 @@ async def _deliver(db: Db, stack: Stack) -> None:
     async with open_connectors(stack, clock) as connectors:
         deliverer = Deliverer(db, stack, connectors, clock, secure_chance(), None)
         running = asyncio.create_task(deliverer.run())
+        settle()
         try:
             await until_told(lambda: say(f"Handing off for {stack.retailer.name}. Stop with Ctrl-C."))
         finally:

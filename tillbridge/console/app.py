@@ -92,8 +92,10 @@ def _unknown_addresses(machines: tuple[str, ...]) -> Middleware:
     @web.middleware
     async def plain_page(request: web.Request, handler: Handler) -> web.StreamResponse:
         fault = request.match_info.http_exception
+        if fault is None:
+            return await handler(request)
         below = any(request.path == path or request.path.startswith(f"{path}/") for path in machines)
-        if fault is None or below or fault.status not in {404, 405}:
+        if below or fault.status not in {404, 405}:
             return await handler(request)
         answer = await page(missing if fault.status == 404 else wrong_method)(request)
         if "Allow" in fault.headers:

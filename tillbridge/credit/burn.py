@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any, Final
 from uuid import UUID
 
+from tillbridge.ledger.model import CreditNow
 from tillbridge.stack.model import Burn
 
 PRIORITY: Final = 100
@@ -42,6 +43,24 @@ def order(credits: Iterable[Spendable], policy: Burn) -> tuple[Spendable, ...]:
         return (*(weigh(credit, rank) for weigh in weighed), credit.issued_at, credit.credit_id)
 
     return tuple(sorted(credits, key=weight))
+
+
+def in_burn_order(
+    credits_now: Sequence[CreditNow], policy: Burn, at: datetime
+) -> tuple[list[CreditNow], list[CreditNow]]:  # fmt: skip
+    """Credits that can be spent at a moment, the one to spend first first; and the others, as they came."""
+    by_id = {one.credit_id: one for one in credits_now if one.available(at) > 0}
+    spendable = [
+        Spendable(one.credit_id, one.priority, one.expires_at, one.bucket, _born(one), one.available(at))
+        for one in by_id.values()
+    ]
+    first = [by_id[one.credit_id] for one in order(spendable, policy)]
+    return first, [one for one in credits_now if one.credit_id not in by_id]
+
+
+def _born(now: CreditNow) -> datetime:
+    """Since when it is owed: a reissue is as old as what it stands in for."""
+    return now.occurred_at if now.replaces is None else datetime.combine(now.cohort_date, time.min, UTC)
 
 
 def allocate(amount: int, ordered: Sequence[Spendable]) -> tuple[tuple[UUID, int], ...]:

@@ -13,16 +13,21 @@ from typing import Final
 CODE_DIGITS: Final = 19
 """Digits in a code of ours: the longest that card readers take (ISO/IEC 7812)."""
 
+PIN_DIGITS: Final = 6
+"""Digits in a PIN of ours; those of other issuers have 4 to 8."""
+
+_PIN = re.compile(r"[0-9]{4,8}")
 _CODE = re.compile(r"[0-9A-Za-z]{4,40}")
 _BREAKS = re.compile(r"[\s-]+")
 
 
+_DOUBLED: Final = str.maketrans("0123456789", "0246813579")
+"""Twice each digit, less nine where that has two."""
+
+
 def luhn_digit(digits: str) -> str:
     """The check digit for a text of digits."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 == 0 else 1)
-        total += value - 9 if value > 9 else value
+    total = sum(map(int, digits[-1::-2].translate(_DOUBLED))) + sum(map(int, digits[-2::-2]))
     return str(-total % 10)
 
 
@@ -32,6 +37,14 @@ def plain_code(text: str) -> str:
     if not _CODE.fullmatch(code):
         raise ValueError("a code has 4 to 40 letters and digits")
     return code.upper()
+
+
+def plain_pin(text: str) -> str:
+    """A PIN as typed, without blanks around it. Raises ValueError when it can be no PIN; never says what was typed."""
+    pin = text.strip()
+    if not _PIN.fullmatch(pin):
+        raise ValueError("a PIN has 4 to 8 digits")
+    return pin
 
 
 class Codes:
@@ -52,6 +65,14 @@ class Codes:
     def hash(self, code: str) -> bytes:
         """What is kept of a code: 32 bytes. `code` must be plain (`plain_code`)."""
         return self._keyed("hash", code)
+
+    def make_pin(self, key: str) -> str:
+        """The PIN of the credit that the request with this key issues: 6 digits, the same for a repeat."""
+        return str(int.from_bytes(self._keyed("make pin", key)[:16], "big") % 10**PIN_DIGITS).rjust(PIN_DIGITS, "0")
+
+    def hash_pin(self, code: str, pin: str) -> bytes:
+        """What is kept of a PIN: 32 bytes, keyed with its code, so that equal PINs differ. Both must be plain."""
+        return self._keyed("pin", f"{code}\0{pin}")
 
     def digest(self, text: str) -> str:
         """What is kept of a personal text in a stored request, for telling whether a repeat says the same."""

@@ -3,27 +3,26 @@
 Single commands and batches take the same path. Money and messages meet in one commit.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from tillbridge.credit import claim as claims
-from tillbridge.credit import issue as issues
-from tillbridge.credit import redeem as redemptions
 from tillbridge.credit import store
-from tillbridge.credit import void as voids
 from tillbridge.credit.codes import Codes
-from tillbridge.credit.model import Claim, Facts, Issue, Redeem, Void, Work
-from tillbridge.handoff.model import NewHandoff
-from tillbridge.handoff.route import on_claim, route
+from tillbridge.credit.model import CashOut, Claim, RedeemOver, Submitted
+from tillbridge.credit.notices import Sorter
+from tillbridge.credit.postings import Clerk
+from tillbridge.credit.terms import Rules, needs_a_look
+from tillbridge.handoff.route import on_claim
 from tillbridge.kernel.clock import Clock
 from tillbridge.kernel.db import Db, Tx
 from tillbridge.kernel.errors import Conflict
 from tillbridge.kernel.ids import Ids
-from tillbridge.kernel.money import Money, parse
 from tillbridge.ledger import store as ledger
 from tillbridge.ledger.gather import Gather
-from tillbridge.ledger.model import Answer, CreditNow, Posted, Posting, first_difference
+from tillbridge.ledger.model import Answer, Posted, Posting, first_difference
 from tillbridge.stack.model import Stack
 
 Wake = Callable[[Iterable[str]], None]
@@ -31,38 +30,39 @@ Wake = Callable[[Iterable[str]], None]
 
 
 class Desk:
-    """Issue, redeem, void and claim. Made once per hub; `stack` says where each event goes."""
+    """Every verb of stored value. Made once per hub; the stack map says where each event goes and what is allowed."""
 
-    def __init__(self, db: Db, stack: Stack, clock: Clock, ids: Ids, codes: Codes, wake: Wake) -> None:
+    def __init__(
+        self, db: Db, stack: Stack, clock: Clock, ids: Ids, codes: Codes, wake: Wake, rules: Rules | None = None
+    ) -> None:
         self._db = db
         self._stack = stack
         self._clock = clock
-        self._ids = ids
-        self._codes = codes
         self._wake = wake
-        self._zone = ZoneInfo(stack.retailer.time_zone)
-        most = stack.systems[stack.authority].amount_max
-        self._ceiling = parse(most, stack.retailer.currency) if most else None
-        self._gather: Gather[Work, Answer] = Gather(self._commit)
+        self._rules = rules or Rules(stack)
+        self._clerk = Clerk(ids.new, codes, ZoneInfo(stack.retailer.time_zone))
+        self._sorter = Sorter(stack)
+        self._hops = tuple(hop.name for hop in stack.deliveries())
+        self._gather: Gather[Posting, Answer] = Gather(self._commit)
 
-    async def issue(self, command: Issue) -> Answer:
-        """Issue a credit. Raises Conflict when the key was used for another request, DatabaseError."""
-        # The map states the ceiling in the retailer's currency; it says nothing about amounts in another.
-        ceiling = self._ceiling.minor if self._ceiling and command.amount.currency == self._ceiling.currency else None
-        return await self._submit(issues.work_for(command, self._ids.new, self._codes, self._zone, ceiling))
+    async def post(self, command: Submitted) -> Answer:
+        """Carry out one command. Raises Conflict when its key was used for another request, DatabaseError."""
+        (answer,) = await self.submit((command,))
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
-    async def redeem(self, command: Redeem) -> Answer:
-        """Spend from a credit. Raises Conflict, DatabaseError."""
-        now = await ledger.credit_now(self._db, command.credit_id)
-        facts = _facts(now) if now else Facts("", "", "", command.amount)
-        return await self._submit(redemptions.work_for(command, self._ids.new(), facts))
-
-    async def void(self, command: Void) -> Answer:
-        """Take a credit back. Raises Conflict, DatabaseError."""
-        now = await ledger.credit_now(self._db, command.credit_id)
-        facts = _facts(now) if now else Facts("", "", "", Money(0, self._stack.retailer.currency))
-        owned = now is not None and now.owner is not None
-        return await self._submit(voids.work_for(command, self._ids.new(), facts, owned=owned))
+    async def submit(self, commands: Sequence[Submitted]) -> list[Answer | BaseException]:
+        """Carry out commands, in order within a credit; for each its answer or what was raised for it: Conflict when
+        its key was used for another request, DatabaseError, or what was wrong with it before it was posted."""
+        made = [await self._made(command) for command in commands]
+        postings = [one for one in made if isinstance(one, Posting)]
+        answers = await self._gather.submit_all(postings)
+        plain = not any(isinstance(answer, BaseException) or answer.replay for answer in answers)
+        if plain and len(answers) == len(made):
+            return answers
+        given = iter(answers)
+        return [await self._first(next(given), one) if isinstance(one, Posting) else one for one in made]
 
     async def claim(self, command: Claim, along: Callable[[Tx], Awaitable[None]]) -> Answer:
         """Link an unclaimed credit to its customer, activate it, and send what waited for that, in one transaction;
@@ -70,15 +70,24 @@ class Desk:
 
         A claim of a credit that was claimed is refused as `already-claimed`. Raises Conflict, DatabaseError.
         """
-        posting = claims.posting_for(command, self._ids.new())
+        posting = self._clerk.posting_of(command)
         at = self._clock.now()
         async with self._db.transaction() as tx:
             (answer,) = await ledger.post(tx, at, [posting])
             if isinstance(answer.result, Posted) and not answer.replay:
                 await store.release_claim(tx, at, command.credit_id, command.owner, on_claim(self._stack, at))
                 await along(tx)
-        self._wake(hop.name for hop in self._stack.deliveries())
-        return _first(answer, posting)
+        self._wake(self._hops)
+        return _same(answer, posting)
+
+    def request_of(self, command: Submitted) -> Mapping[str, Any]:
+        """What is kept of a command with its key, to tell a repeat from a conflict."""
+        return self._clerk.posting_of(command).request
+
+    async def may_end(self, credit_id: UUID, at: datetime) -> bool:
+        """Whether the law lets a credit expire at a moment. Raises DatabaseError."""
+        now = await ledger.credit_now(self._db, credit_id)
+        return now is not None and self._rules.may_end(now, at)
 
     def pressed(self) -> bool:
         """Whether many registers wait for an answer right now."""
@@ -88,28 +97,43 @@ class Desk:
         """Wait until every command under way has been answered."""
         await self._gather.drained()
 
-    async def _submit(self, work: Work) -> Answer:
-        return _first(await self._gather.submit(work), work.posting)
+    async def _made(self, command: Submitted) -> Posting | BaseException:
+        """A command as a posting, or what was raised for it: that spoils none of the others."""
+        try:
+            return await self._posting(command)
+        except Exception as error:
+            return error
 
-    async def _commit(self, works: Sequence[Work]) -> list[Answer]:
+    async def _posting(self, command: Submitted) -> Posting:
+        """A command as a posting. Most need no look at the book before they are posted."""
         at = self._clock.now()
-        handoffs = [self._route(work, at) for work in works]
-        answers = await store.commit_batch(self._db, at, works, handoffs)
-        self._wake({new.hop for mine in handoffs for new in mine})
+        if not needs_a_look(command, self._stack):
+            return self._clerk.posting_of(command, self._rules.terms_of(command, (), at))
+        credits = command.credits if isinstance(command, RedeemOver) else (getattr(command, "credit_id", None),)
+        looked = [await ledger.credit_now(self._db, credit) for credit in credits if credit is not None]
+        seen = [one for one in looked if one is not None]
+        past = await ledger.past(self._db, seen[0].credit_id) if seen and isinstance(command, CashOut) else None
+        return self._clerk.posting_of(command, self._rules.terms_of(command, seen, at, past))
+
+    async def _commit(self, postings: Sequence[Posting]) -> list[Answer]:
+        at = self._clock.now()
+        mail = self._sorter.mail(at, postings)
+        answers = await store.commit_batch(self._db, at, postings, mail)
+        self._wake(self._hops)
         return answers
 
-    def _route(self, work: Work, at: datetime) -> Sequence[NewHandoff]:
-        facts = work.facts
-        currency = facts.amount.currency
-        return route(self._stack, at, owned=work.owned, currency=currency, bucket=facts.bucket, amount=facts.amount)
+    async def _first(self, answer: Answer | BaseException, posting: Posting) -> Answer | BaseException:
+        """The answer with all its parts, if it is to this request."""
+        if isinstance(answer, BaseException) or not answer.replay:
+            return answer
+        try:
+            return await ledger.whole(self._db, _same(answer, posting))
+        except Conflict as conflict:
+            return conflict
 
 
-def _first(answer: Answer, posting: Posting) -> Answer:
+def _same(answer: Answer, posting: Posting) -> Answer:
     """The answer, if it is to this request. Raises Conflict when the key was used for another."""
     if answer.replay and (field := first_difference(answer.request, posting.request)):
         raise Conflict(posting.key, field, answer.credit_id)
     return answer
-
-
-def _facts(now: CreditNow) -> Facts:
-    return Facts(now.kind, now.bucket, now.code_last4, Money(now.issued, now.currency))

@@ -29,12 +29,27 @@ def plain_key(text: str) -> str:
 
 
 def _in_utc(text: str) -> str:
+    if len(text) == len("2026-11-21T19:02:11Z") and text[10] == "T":
+        return text  # the one spelling already: whole seconds, in UTC
     try:
         moment = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         return text
     whole = f"{moment:%Y-%m-%dT%H:%M:%S}"
     return f"{whole}.{moment.microsecond:06d}".rstrip("0") + "Z" if moment.microsecond else f"{whole}Z"
+
+
+def lapse_key(hold_id: UUID, *, late: bool = False) -> str:
+    """The key under which a hold lapses: once, whoever comes upon it. `late` is for one that was refused as too early.
+
+    The ledger writes both itself as well."""
+    return f"expiry:hold:{hold_id}:late" if late else f"expiry:hold:{hold_id}"
+
+
+def expiry_key(credit_id: UUID, version: int) -> str:
+    """The key under which a credit expires as it stands: an expiry that was refused because something had changed may
+    be tried again."""
+    return f"expiry:{credit_id}:{version}"
 
 
 def claim_key(credit_id: UUID, challenge_id: UUID) -> str:

@@ -6,6 +6,7 @@ from datetime import date
 from urllib.parse import quote
 from uuid import UUID
 
+from tillbridge.ledger.model import Use
 from tillbridge.stack.model import Limit, Per
 
 
@@ -16,7 +17,7 @@ class Attempt:
     verb: str
     bucket: str
     currency: str
-    credit_id: UUID
+    credit_id: UUID | None
     customer: UUID | None
     operator: str
     register: str
@@ -24,23 +25,13 @@ class Attempt:
     day: date
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One counter that a command uses up, and the most that it may show.
-
-    `subject` names the counter: `operator:op07:issue+load:any:USD:2026-11-22`. `amount_max` is in minor units of the
-    attempt's currency; None: not limited.
-    """
-
-    subject: str
-    amount_max: int | None
-    count_max: int | None
-
-
 def uses_of(limits: Iterable[Limit], attempt: Attempt) -> tuple[Use, ...]:
     """The counters of one command, in the order of the limits; empty where no limit applies.
 
-    A limit per customer, operator, register or store does not apply where that is not known. No two limits of a stack
+    A counter's subject is such as `operator:op07:issue+load:any:USD:2026-11-22`.
+
+    A limit per credit (of one that is new), customer, operator, register or store does not apply where that is not
+    known. No two limits of a stack
     share a counter, and no two days, customers, operators, registers or stores do.
     """
     uses: list[Use] = []
@@ -49,7 +40,7 @@ def uses_of(limits: Iterable[Limit], attempt: Attempt) -> tuple[Use, ...]:
         if who and _counts(limit, attempt):
             what = ("+".join(limit.verbs), "+".join(limit.buckets) or "any", limit.currency)
             subject = ":".join((limit.per.value, who, *what, attempt.day.isoformat()))
-            uses.append(Use(subject, limit.amount, limit.count))
+            uses.append(Use(subject, attempt.day, limit.amount, limit.count))
     return tuple(uses)
 
 
@@ -62,7 +53,7 @@ def _who(per: Per, attempt: Attempt) -> str:
     """Whose counter it is; blank where that is not known. Registers are numbered anew in every store."""
     match per:
         case Per.CREDIT:
-            return str(attempt.credit_id)
+            return str(attempt.credit_id) if attempt.credit_id else ""
         case Per.CUSTOMER:
             return str(attempt.customer) if attempt.customer else ""
         case Per.OPERATOR:

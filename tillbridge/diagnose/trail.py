@@ -55,11 +55,34 @@ class Trail:
 
 
 _DONE: Final[Mapping[Verb, str]] = {
+    Verb.IMPORT: "Made known: a card that is not sold yet",
     Verb.ISSUE: "Issued at the register and confirmed on the ledger: {amount}",
+    Verb.ACTIVATE: "Activated: {amount} put on the card",
+    Verb.LOAD: "Loaded: {amount}, {left} on it now",
     Verb.REDEEM: "Redeemed: {amount}, {left} left",
+    Verb.HOLD: "Held for a sale: {amount} of {left}",
+    Verb.CAPTURE: "Redeemed from a hold: {amount}, {left} left",
+    Verb.RELEASE: "Hold let go: {amount} can be spent again",
+    Verb.LAPSE: "Hold ran out: {amount} can be spent again",
+    Verb.REFUND: "Refunded: {amount}, {left} on it now",
     Verb.VOID: "Voided: {amount} taken back",
     Verb.CLAIM: "Claimed: linked to the customer's account",
+    Verb.REISSUE: "Reissued: {amount} taken back, and a new credit stands in for it",
+    Verb.TRANSFER: "Transferred to another credit: {amount}, {left} left",
+    Verb.EXPIRE: "Expired: {amount} is no longer owed",
+    Verb.CASH_OUT: "Paid out in cash: {amount}",
+    Verb.ADJUST: "Corrected by hand, up: {amount}, {left} on it now",
+    Verb.FREEZE: "Frozen: it cannot be spent",
+    Verb.UNFREEZE: "Unfrozen: it stands as before",
+    Verb.CHARGEBACK: "Charged back: {amount} taken back",
 }
+
+_OTHER_WAY: Final[Mapping[tuple[Verb, bool], str]] = {
+    (Verb.REISSUE, True): "Issued in place of another credit: {amount}",
+    (Verb.TRANSFER, True): "Transferred from another credit: {amount}, {left} on it now",
+    (Verb.ADJUST, False): "Corrected by hand, down: {amount}, {left} left",
+}
+"""What is said of a verb that moves money both ways, where the money goes the other way: whether it came in."""
 
 _OUTCOMES: Final[Mapping[str, str]] = {
     "confirmed": "{target} has it",
@@ -118,7 +141,8 @@ def _of_line(line: Line) -> Fact:
         if value
     )
     parts = (where, f"receipt {origin.transaction_id}" if origin.transaction_id else "", line.reason, f"key {line.key}")
-    what = _DONE[line.verb].format(amount=Money(line.amount, line.currency), left=Money(line.balance, line.currency))
+    words = _OTHER_WAY.get((line.verb, line.change > 0), _DONE[line.verb])
+    what = words.format(amount=Money(line.amount, line.currency), left=Money(line.balance, line.currency))
     if line.verb is Verb.ISSUE and line.state is CreditState.UNCLAIMED:
         what += "; no customer could be named"
     detail = ", ".join(part for part in parts if part)

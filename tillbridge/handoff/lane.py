@@ -8,6 +8,7 @@ from typing import Any, Final
 from tillbridge.handoff.breaker import Breaker, admits, after, tried
 from tillbridge.handoff.model import Claimed, Room, delivery_key
 from tillbridge.handoff.ports import Connector, Delivery, Found, NotSent, Outcome, Unknown
+from tillbridge.kernel.clock import time_text
 from tillbridge.kernel.money import Money
 from tillbridge.stack.model import Hop
 
@@ -60,6 +61,17 @@ class Lane:
         lease = claimed.lease
         body: Mapping[str, Any] = {
             **claimed.payload,
+            "event_id": str(claimed.event_id),
+            "recorded_at": time_text(claimed.recorded_at),
+            "amount": Money(claimed.amount, claimed.currency).text(),
+            "customer": claimed.customer,
+            "credit": {
+                "id": str(claimed.lease.credit_id),
+                "kind": claimed.credit_kind,
+                "bucket": claimed.bucket,
+                "currency": claimed.currency,
+                "last4": claimed.last4,
+            },
             "hop": lease.hop,
             "version": lease.version,
             "state": claimed.event_state,

@@ -53,7 +53,8 @@ class NewHandoff:
     """A handoff to be written down with its event.
 
     `state` is `due`, `waiting` or `dead`. `waits_for` lists, separated by spaces, what has to happen first: names of
-    hops, `claim`, `earlier`; times are None until then. A dead one says why in `reason_code` and `reason`.
+    hops, `claim`, `earlier`; times are None until then, but for one that waits for the claim
+    alone. A dead one says why in `reason_code` and `reason`.
     """
 
     hop: str
@@ -138,13 +139,20 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A lease, and the message it is for. `balance` is in minor units; `payload` is the message's body so far."""
+    """A lease, and the message it is for. Amounts are in minor units; `customer` is who owns the credit, as the other
+    systems know them; `payload` is the rest of the message's body."""
 
     lease: Lease
     event_id: UUID
     event_state: str
+    amount: int
     balance: int
     currency: str
+    credit_kind: str
+    bucket: str
+    last4: str
+    recorded_at: datetime
+    customer: Mapping[str, Any] | None
     payload: Mapping[str, Any]
 
 

@@ -1,7 +1,7 @@
 -- name: turn
 -- Settle what has come in, then claim what there is room for: one round trip, one commit.
 SELECT what, credit_id, hop, version, state, lease, kind, attempt, probes, replay, reason_code, event_id, event_state,
-    balance, currency, payload
+    amount, balance, currency, credit_kind, bucket, last4, recorded_at, customer, payload
 FROM handoff.turn($1, $2::handoff.result[], $3::handoff.onward[], $4::handoff.room[]);
 
 -- name: give_back

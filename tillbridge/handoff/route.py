@@ -5,12 +5,16 @@ Pure: values in, values out.
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from tillbridge.handoff.model import CLAIM, MAPPING_REJECTED, NewHandoff, Onward, State
 from tillbridge.kernel.money import Money
 from tillbridge.stack.model import Hop, Role, Stack, System
 from tillbridge.stack.schedule import next_run
+
+ANY: Final = "*"
+"""Stands for a currency or bucket that no system names."""
 
 
 def route(
@@ -58,8 +62,9 @@ def not_accepted(system: System, currency: str, bucket: str, amount: Money | Non
     `amount` is in the currency of the system's limits; None leaves them unchecked.
     """
     if system.currencies and currency not in system.currencies:
-        return f"{system.name} does not accept the currency {currency}, only {', '.join(system.currencies)}."
-    if system.buckets and bucket not in system.buckets:
+        which = "this currency" if currency == ANY else f"the currency {currency}"
+        return f"{system.name} does not accept {which}, only {', '.join(system.currencies)}."
+    if system.buckets and bucket not in (*system.buckets, ANY):
         return f"{system.name} does not accept the bucket {bucket}, only {', '.join(system.buckets)}."
     if amount is None:
         return ""
@@ -82,6 +87,9 @@ def _new(
     problem = not_accepted(stack.systems[hop.target], currency, bucket, limited)
     if problem:
         return NewHandoff(hop.name, State.DEAD, waits_for, None, None, MAPPING_REJECTED, problem)
+    if waits_for == CLAIM:
+        # The times are for a credit that turns out to be claimed when it is posted.
+        return NewHandoff(hop.name, State.WAITING, waits_for, *times(stack, hop, at))
     if waits_for:
         return NewHandoff(hop.name, State.WAITING, waits_for, None, None)
     return NewHandoff(hop.name, State.DUE, "", *times(stack, hop, at))

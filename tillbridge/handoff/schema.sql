@@ -7,11 +7,18 @@ CREATE TABLE handoff.message (
     version integer NOT NULL CHECK (version > 0),
     event_id uuid NOT NULL,
     state text NOT NULL,
+    amount bigint NOT NULL,
     balance bigint NOT NULL,
     currency text NOT NULL,
-    payload jsonb NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    kind text NOT NULL,
+    bucket text NOT NULL,
+    last4 text NOT NULL,
+    -- Whose credit it is, as the other systems know them; null while nobody owns it.
+    customer jsonb,
+    payload json NOT NULL,
     PRIMARY KEY (credit_id, version)
-) WITH (fillfactor = 90);
+);
 
 -- A key that comes back from a system, `event:hop`, arrives without its credit.
 CREATE INDEX message_event ON handoff.message (event_id);
@@ -65,6 +72,8 @@ CREATE TABLE handoff.handoff (
 CREATE INDEX handoff_claim ON handoff.handoff (hop, due_at) WHERE state IN ('due', 'unknown');
 CREATE INDEX handoff_rest ON handoff.handoff (state, hop, credit_id, version)
     WHERE state IN ('waiting', 'sending', 'parked', 'dead');
+-- What is stuck: a later event of its credit looks here whether it must stay back.
+CREATE INDEX handoff_stuck ON handoff.handoff (credit_id) WHERE state IN ('parked', 'dead');
 -- Rows lie in the order they were recorded: a few bytes find those of the last hour.
 CREATE INDEX handoff_recorded ON handoff.handoff USING brin (recorded_at) WITH (pages_per_range = 16);
 
@@ -108,13 +117,16 @@ CREATE TABLE handoff.breaker (
     until timestamptz
 );
 
+-- An event that is to be told, and which of the routes it takes.
 CREATE TYPE handoff.new_message AS (
-    credit_id uuid, version integer, event_id uuid, state text, balance bigint, currency text, payload jsonb
+    credit_id uuid, version integer, event_id uuid, state text, amount bigint, balance bigint, currency text,
+    kind text, bucket text, last4 text, customer jsonb, payload json, route integer
 );
 
+-- One hop of a route. Times are set where it can go at once, or can once the credit is claimed.
 CREATE TYPE handoff.new_handoff AS (
-    credit_id uuid, version integer, event_id uuid, hop text, state text, waits_for text, due_at timestamptz,
-    deadline timestamptz, reason_code text, reason text
+    route integer, hop text, state text, waits_for text, due_at timestamptz, deadline timestamptz, reason_code text,
+    reason text
 );
 
 -- What one lease came to, and what is to become of its handoff.
@@ -133,8 +145,8 @@ CREATE TYPE handoff.room AS (hop text, room integer, lease_until timestamptz);
 -- What a turn came to, row by row: `settled` with the new state, or `claimed` with all that is needed to send.
 CREATE TYPE handoff.step AS (
     what text, credit_id uuid, hop text, version integer, state text, lease bigint, kind text, attempt integer,
-    probes integer, replay integer, reason_code text, event_id uuid, event_state text, balance bigint, currency text,
-    payload jsonb
+    probes integer, replay integer, reason_code text, event_id uuid, event_state text, amount bigint, balance bigint,
+    currency text, credit_kind text, bucket text, last4 text, recorded_at timestamptz, customer jsonb, payload json
 );
 
 CREATE FUNCTION handoff.waits(p_list text, p_item text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
@@ -149,67 +161,6 @@ $$;
 -- statistics may be planned as a scan, and that plan kept while the table grows. For the same reason, those that are
 -- called from outside switch sequential scans off. The rows of a loop come in key order, so that two of them never wait
 -- for each other in a circle.
-
--- A row that became due (a handoff with a version above 1) stays back while an earlier one of its credit and hop is
--- dead or parked. due -> waiting for `earlier`
-CREATE FUNCTION handoff.hold_back(p_credit uuid, p_hop text, p_version integer) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE before record;
-BEGIN
-    SELECT h.version, h.state, h.waits_for INTO before FROM handoff.handoff AS h
-    WHERE h.credit_id = p_credit AND h.hop = p_hop AND h.version < p_version
-    ORDER BY h.version DESC LIMIT 1;
-    IF NOT FOUND OR NOT (before.state IN ('dead', 'parked') OR handoff.waits(before.waits_for, 'earlier')) THEN
-        RETURN;
-    END IF;
-    -- The lock makes a replay of the earlier one come either before this look or after this change.
-    PERFORM FROM handoff.handoff AS h
-    WHERE h.credit_id = p_credit AND h.hop = p_hop AND h.version = before.version
-        AND (h.state IN ('dead', 'parked') OR handoff.waits(h.waits_for, 'earlier'))
-    FOR SHARE;
-    IF FOUND THEN
-        UPDATE handoff.handoff AS h SET state = 'waiting', waits_for = 'earlier'
-        WHERE h.credit_id = p_credit AND h.hop = p_hop AND h.version = p_version AND h.state = 'due';
-    END IF;
-END $$;
-
--- Write down what was posted and where it is to go. Called in the posting transaction.
--- Whether a credit still has to be claimed is the message's to say: a claim may have come in between.
-CREATE FUNCTION handoff.put(
-    p_at timestamptz, p_messages handoff.new_message[], p_handoffs handoff.new_handoff[]
-) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
-DECLARE item record;
-BEGIN
-    INSERT INTO handoff.message (credit_id, version, event_id, state, balance, currency, payload)
-    SELECT m.credit_id, m.version, m.event_id, m.state, m.balance, m.currency, m.payload FROM unnest(p_messages) AS m;
-
-    WITH owned AS (
-        SELECT m.event_id FROM unnest(p_messages) AS m WHERE m.payload -> 'customer' <> 'null'::jsonb
-    ), planned AS (
-        SELECT n.*, CASE WHEN n.waits_for <> '' AND n.event_id IN (TABLE owned)
-            THEN handoff.without(n.waits_for, 'claim') ELSE n.waits_for END AS waits_now
-        FROM unnest(p_handoffs) AS n
-    )
-    INSERT INTO handoff.handoff (
-        credit_id, hop, version, event_id, state, waits_for, recorded_at, ready_at, due_at, deadline, reason_code, reason
-    )
-    SELECT
-        p.credit_id, p.hop, p.version, p.event_id,
-        CASE WHEN p.state = 'waiting' AND p.waits_now = '' THEN 'due' ELSE p.state END,
-        p.waits_now, p_at,
-        CASE WHEN p.waits_now = '' THEN p_at END,
-        CASE WHEN p.waits_now = '' THEN coalesce(p.due_at, p_at) ELSE p.due_at END,
-        p.deadline, coalesce(p.reason_code, ''), coalesce(p.reason, '')
-    FROM planned AS p;
-
-    FOR item IN
-        SELECT n.credit_id, n.hop, n.version FROM unnest(p_handoffs) AS n
-        WHERE n.version > 1 AND n.state <> 'dead'
-        ORDER BY 1, 2, 3
-    LOOP
-        PERFORM handoff.hold_back(item.credit_id, item.hop, item.version);
-    END LOOP;
-END $$;
 
 -- Something a handoff waited for has happened. waiting -> due, when it was the last thing
 CREATE FUNCTION handoff.release(
@@ -286,7 +237,7 @@ BEGIN
             CONTINUE;
         END IF;
         RETURN NEXT ('settled', r.credit_id, r.hop, r.version, r.state, r.lease, r.kind, r.attempt, NULL, r.replay,
-            r.reason_code, NULL, NULL, NULL, NULL, NULL)::handoff.step;
+            r.reason_code, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::handoff.step;
         IF r.state = 'confirmed' THEN
             FOREACH n IN ARRAY p_onward LOOP
                 IF n.after = r.hop THEN
@@ -326,7 +277,8 @@ DECLARE
     token bigint;
 BEGIN
     FOR pick IN
-        SELECT h.*, w.lease_until AS until, m.state AS event_state, m.balance, m.currency, m.payload
+        SELECT h.*, w.lease_until AS until, m.state AS event_state, m.amount, m.balance, m.currency,
+            m.credit_kind, m.bucket, m.last4, m.recorded_at, m.customer, m.payload
         FROM unnest(p_rooms) AS w
         CROSS JOIN LATERAL (
             SELECT
@@ -348,7 +300,10 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT
                 CASE WHEN x.state = 'unclaimed' AND h.known_since IS NOT NULL THEN 'active' ELSE x.state END AS state,
-                x.balance, x.currency, x.payload || coalesce(h.known_since, '{}') AS payload FROM handoff.message AS x
+                x.amount, x.balance, x.currency, x.kind AS credit_kind, x.bucket, x.last4, x.recorded_at,
+                coalesce(h.known_since -> 'customer', x.customer) AS customer,
+                x.payload
+            FROM handoff.message AS x
             WHERE x.credit_id = h.credit_id AND x.version = h.version
             LIMIT 1
         ) AS m
@@ -359,8 +314,8 @@ BEGIN
             probes = pick.probe, sent_at = CASE WHEN pick.kind = 'send' THEN p_at ELSE h.sent_at END
         WHERE h.credit_id = pick.credit_id AND h.hop = pick.hop AND h.version = pick.version;
         RETURN NEXT ('claimed', pick.credit_id, pick.hop, pick.version, 'sending', token, pick.kind, pick.attempt,
-            pick.probe, pick.replay, pick.reason_code, pick.event_id, pick.event_state, pick.balance, pick.currency,
-            pick.payload)::handoff.step;
+            pick.probe, pick.replay, pick.reason_code, pick.event_id, pick.event_state, pick.amount, pick.balance,
+            pick.currency, pick.credit_kind, pick.bucket, pick.last4, pick.recorded_at, pick.customer, pick.payload)::handoff.step;
     END LOOP;
 END $$;
 
@@ -415,7 +370,7 @@ BEGIN
     FOR item IN
         SELECT h.credit_id, h.hop, h.version, w.after FROM handoff.handoff AS h
         CROSS JOIN LATERAL unnest(string_to_array(h.waits_for, ' ')) AS w (after)
-        WHERE h.state = 'waiting' AND w.after NOT IN ('claim', 'earlier') AND EXISTS (
+        WHERE h.state = 'waiting' AND h.waits_for <> 'claim' AND w.after NOT IN ('claim', 'earlier') AND EXISTS (
             SELECT FROM handoff.handoff AS u
             WHERE u.credit_id = h.credit_id AND u.hop = w.after AND u.version = h.version AND u.state = 'confirmed'
         )
@@ -471,7 +426,7 @@ BEGIN
         END IF;
     END IF;
     RETURN NEXT ('found', h.credit_id, h.hop, h.version, h.state, h.lease, h.kind, h.attempts, h.probes, h.replay,
-        h.reason_code, h.event_id, NULL, NULL, NULL, NULL)::handoff.step;
+        h.reason_code, h.event_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::handoff.step;
 END $$;
 
 -- Send again what was given up, with fresh attempts and the same key. Answers how many.

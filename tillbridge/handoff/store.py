@@ -233,4 +233,17 @@ def _claimed(row: Row) -> Claimed:
         replay=row["replay"],
         reason_code=row["reason_code"],
     )
-    return Claimed(lease, row["event_id"], row["event_state"], row["balance"], row["currency"], row["payload"])
+    return Claimed(
+        lease=lease,
+        event_id=row["event_id"],
+        event_state=row["event_state"],
+        amount=row["amount"],
+        balance=row["balance"],
+        currency=row["currency"],
+        credit_kind=row["credit_kind"],
+        bucket=row["bucket"],
+        last4=row["last4"],
+        recorded_at=row["recorded_at"],
+        customer=row["customer"],
+        payload=row["payload"],
+    )

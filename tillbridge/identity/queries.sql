@@ -111,6 +111,10 @@ ORDER BY r.customer_id, r.system, r.account_id;
 -- Whose account this is.
 SELECT r.customer_id FROM identity.reference AS r WHERE r.system = $1 AND r.account_id = $2;
 
+-- name: is_customer
+-- Whether a customer has this id.
+SELECT EXISTS (SELECT FROM identity.customer AS c WHERE c.customer_id = $1) AS known;
+
 -- name: take_in
 -- Take in profiles at $1: see the function.
 SELECT t.system, t.account_id, t.customer_id, t.new FROM identity.take_in($1, $2::identity.profile_in[]) AS t;

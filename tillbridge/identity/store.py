@@ -99,6 +99,12 @@ async def customer_by_reference(tx: Db | Tx, system: str, account_id: str) -> UU
     return None if row is None else _whose(row)
 
 
+async def is_customer(tx: Db | Tx, customer_id: UUID) -> bool:
+    """Whether a customer has this id. Raises DatabaseError."""
+    row = await tx.fetch_one(_QUERIES["is_customer"], customer_id)
+    return row is not None and bool(row["known"])
+
+
 async def take_in(tx: Db | Tx, profiles: Sequence[Profile], at: datetime, ids: Ids) -> list[Taken]:
     """Take in profiles, thousands in a call, all or none. The same again changes nothing.
 

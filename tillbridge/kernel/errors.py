@@ -3,9 +3,11 @@
     TillbridgeError
     ├── BadInput          what was sent cannot be read: names the field and the mend
     ├── Conflict          same idempotency key, other request: names the field that differs
+    ├── Decided           a second person has decided already: says what
     ├── InFlight          the same key is being worked on right now
     ├── NotFound          nothing is known by this name
     ├── NotAllowed        who is asking may not do this
+    ├── TooMany           who is asking failed too often: says when to ask again
     ├── StackFault        stack.toml is wrong: file, line and mend
     ├── LawFault          a file of law is wrong: file, row and mend
     ├── SettingFault      a setting is wrong: names it and the mend
@@ -40,10 +42,10 @@ class BadInput(TillbridgeError):
 
 
 class Conflict(TillbridgeError):
-    """The idempotency key was used before for another request, about the credit `credit_id`; `field` is the first
-    field that differs."""
+    """The idempotency key was used before for another request, about the credit `credit_id`, if there is one yet;
+    `field` is the first field that differs."""
 
-    def __init__(self, key: str, field: str, credit_id: UUID) -> None:
+    def __init__(self, key: str, field: str, credit_id: UUID | None) -> None:
         super().__init__(
             f"The key {key} was used before with another {field}, and was answered then. Look up what was done; "
             "send a new key only for what is really a new request."
@@ -51,6 +53,15 @@ class Conflict(TillbridgeError):
         self.key = key
         self.field = field
         self.credit_id = credit_id
+
+
+class Decided(TillbridgeError):
+    """A second person has decided already. `code` is the problem's: `turned-down` for what will not be done, or
+    `already-decided` for whoever decides otherwise."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 class InFlight(TillbridgeError):
@@ -71,11 +82,23 @@ class NotFound(TillbridgeError):
 
 
 class NotAllowed(TillbridgeError):
-    """The caller is unknown (`known` is false) or lacks a right."""
+    """The caller is unknown (`known` is false) or lacks a right. `reason` is a word for the audit line, `who` the name
+    of the key as far as there is one."""
 
-    def __init__(self, sentence: str, *, known: bool) -> None:
+    def __init__(self, sentence: str, *, known: bool, reason: str = "not-allowed", who: str = "") -> None:
         super().__init__(sentence)
         self.known = known
+        self.reason = reason
+        self.who = who
+
+
+class TooMany(TillbridgeError):
+    """The caller failed too often. `code` is the problem's, `seconds` says after how many to ask again."""
+
+    def __init__(self, code: str, sentence: str, seconds: int) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.seconds = seconds
 
 
 class StackFault(TillbridgeError):

@@ -51,7 +51,11 @@ class Money:
 
     def text(self) -> str:
         """The decimal string of the wire: `88.00`, `-3.50`, `1200` for JPY."""
-        return f"{self.decimal():f}"
+        decimals = exponent(self.currency)
+        if not decimals:
+            return str(self.minor)
+        whole, part = divmod(abs(self.minor), 10**decimals)
+        return f"{'-' if self.minor < 0 else ''}{whole}.{part:0{decimals}d}"
 
     def __str__(self) -> str:
         return f"{self.text()} {self.currency}"

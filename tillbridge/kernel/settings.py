@@ -45,6 +45,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Mail server for one-time codes: smtp://user:password@host:587. For demos, inbox: shows them on a page.",
     ),
     Setting("TILLBRIDGE_MAIL_FROM", "", "Sender of one-time codes, such as credits@shop.example."),
+    Setting(
+        "TILLBRIDGE_LOOKUP_FAILURES_PER_KEY", "30", "How many look-ups of codes one key may have fail in a minute."
+    ),
+    Setting(
+        "TILLBRIDGE_LOOKUP_FAILURES_PER_CODE", "5", "How many look-ups of one code may fail in 15 minutes, by any key."
+    ),
 )
 
 
@@ -62,10 +68,12 @@ class Settings:
     public_url: str
     smtp_url: str
     mail_from: str
+    lookup_failures_per_key: int = 30
+    lookup_failures_per_code: int = 5
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from the environment. Raises SettingFault for a port that is no port."""
+    """Read the settings from the environment. Raises SettingFault for one that cannot be used."""
     given = os.environ if environment is None else environment
     value = {setting.name: given.get(setting.name, "").strip() or setting.default for setting in SETTINGS}
     port = value["TILLBRIDGE_PORT"]
@@ -82,7 +90,16 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         public_url=value["TILLBRIDGE_PUBLIC_URL"].rstrip("/"),
         smtp_url=value["TILLBRIDGE_SMTP_URL"],
         mail_from=value["TILLBRIDGE_MAIL_FROM"],
+        lookup_failures_per_key=_count("TILLBRIDGE_LOOKUP_FAILURES_PER_KEY", value),
+        lookup_failures_per_code=_count("TILLBRIDGE_LOOKUP_FAILURES_PER_CODE", value),
     )
+
+
+def _count(name: str, value: Mapping[str, str]) -> int:
+    text = value[name]
+    if not (text.isascii() and text.isdecimal() and 1 <= len(text) <= 6 and int(text) > 0):
+        raise SettingFault(name, f"{text!r} is no count", "Set a number from 1 to 999999.")
+    return int(text)
 
 
 def _secret(text: str) -> str:

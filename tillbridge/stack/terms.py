@@ -75,7 +75,12 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("limits", "amount", False, 'The most in a day, in quotes: `"500.00"`. This or `count` is needed.'),
     Key("limits", "count", False, "How often in a day, at most. This or `amount` is needed."),
     Key("approval", "above", True, 'A manual credit of more than this waits for a second person: `"100.00"`.'),
-    Key("approval", "buckets", False, 'The buckets in which an issue is manual. Left out: `["goodwill"]`.'),
+    Key(
+        "approval",
+        "buckets",
+        False,
+        'The buckets in which an issue, a load or an activation is manual. Left out: `["goodwill"]`.',
+    ),
 )
 """All keys, in the order in which a map is written."""
 
@@ -147,7 +152,7 @@ LIMITED_VERBS: Final[Mapping[str, str]] = {
     "issue": "a new credit",
     "activate": "a card that was sold begins to be worth something",
     "load": "more money on a credit",
-    "redeem": "a credit is spent",
+    "redeem": "a credit is spent, or what a hold set aside is captured",
     "refund": "what was spent is given back to the credit",
     "cash-out": "what is left is paid out in cash",
     "adjust": "a correction by hand, up or down",

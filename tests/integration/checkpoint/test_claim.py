@@ -205,8 +205,8 @@ async def test_only_so_many_codes_go_out(shop: Shop) -> None:
 async def test_a_voided_credit_cannot_be_claimed(shop: Shop) -> None:
     receipt = await shop.voucher()
     challenge = await shop.begin(receipt, "ava@example.com")
-    command = Void("v1", "ops", receipt.posted.credit_id, START, "mis-keyed", Origin(), {"command": "void"})
-    await shop.hub.desk.void(command)
+    credit_id = receipt.posted.credit_id
+    await shop.hub.desk.post(Void(key="v1", actor="ops", occurred_at=START, credit_id=credit_id, reason="mis-keyed"))
     assert await shop.finish(receipt, challenge, shop.code()) is Finish.GONE
     assert receipt.voucher is not None
     assert (await shop.hub.claims.look(receipt.voucher.claim_code)).state is ClaimState.GONE
@@ -263,8 +263,8 @@ async def test_what_the_register_sent_replaces_what_was_made_up(shop: Shop) -> N
 
 async def test_a_review_closes_when_its_credit_is_void(shop: Shop) -> None:
     receipt = await shop.voucher()
-    command = Void("v1", "ops", receipt.posted.credit_id, START, "mis-keyed", Origin(), {"command": "void"})
-    await shop.hub.desk.void(command)
+    credit_id = receipt.posted.credit_id
+    await shop.hub.desk.post(Void(key="v1", actor="ops", occurred_at=START, credit_id=credit_id, reason="mis-keyed"))
     await shop.hub.checkpoint.make_up()
     review = await checkpoint.review_of_credit(shop.hub.db, receipt.posted.credit_id)
     assert review is not None

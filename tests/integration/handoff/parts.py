@@ -90,21 +90,11 @@ def chain(url: str, settings: str = QUICK, **of_hop: str) -> Stack:
     return stack_of({"pay": url, "erp": url, "web": url}, hops, settings, **of_hop)
 
 
-def payload(event_id: UUID, credit_id: UUID, owned: bool = True) -> dict[str, Any]:
+def payload(owned: bool = True) -> dict[str, Any]:
     """The body of a message as the posting transaction makes it."""
     return {
         "type": "credit.issued",
-        "event_id": str(event_id),
         "occurred_at": "2026-11-21T16:00:00+00:00",
-        "recorded_at": "2026-11-21T16:00:00.123456+00:00",
-        "credit": {
-            "id": str(credit_id),
-            "kind": "store_credit",
-            "bucket": "refund",
-            "currency": "USD",
-            "last4": "1234",
-        },
-        "amount": "88.00",
         "transaction_id": "T0063-118",
         "store": "006",
         "register": "3",
@@ -121,28 +111,31 @@ async def post_many(
     at = clock.now()
     made = [(credit, IDS.new()) for credit in credits or [IDS.new() for _ in range(count)]]
     messages = [
-        (credit, version, event, "active", 8800, "USD", payload(event, credit, owned)) for credit, event in made
+        (
+            *(
+                credit,
+                version,
+                event,
+                "active" if owned else "unclaimed",
+                8800,
+                8800,
+                "USD",
+                "store_credit",
+                "refund",
+                "1234",
+            ),
+            *(said.pop("customer"), said, 0),
+        )
+        for credit, event in made
+        for said in [payload(owned)]
     ]
     planned = (
         plan(at) if plan else route(stack, at, owned=owned, currency="USD", bucket="refund", amount=Money(8800, "USD"))
     )
-    handoffs = [
-        (
-            credit,
-            version,
-            event,
-            new.hop,
-            new.state,
-            new.waits_for,
-            new.due_at,
-            new.deadline,
-            new.reason_code,
-            new.reason,
-        )
-        for credit, event in made
-        for new in planned
+    hops = [
+        (0, new.hop, new.state, new.waits_for, new.due_at, new.deadline, new.reason_code, new.reason) for new in planned
     ]
-    await db.fetch_one(_PUT, at, messages, handoffs)
+    await db.fetch_one(_PUT, at, messages, hops)
     return made
 
 

@@ -30,7 +30,16 @@ Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 def delivery(timeout: float = 2.0) -> Delivery:
     event, credit = IDS.new(), IDS.new()
-    body = {**payload(event, credit), "hop": "platform-erp", "version": 1, "state": "active", "balance": "88.00"}
+    body = {
+        **payload(),
+        "event_id": str(event),
+        "credit": {"id": str(credit)},
+        "customer": None,
+        "hop": "platform-erp",
+        "version": 1,
+        "state": "active",
+        "balance": "88.00",
+    }
     return Delivery(credit, 1, event, "platform-erp", f"{event}:platform-erp", "credit.issued", body, 1, 0, timeout)
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from tillbridge.checkpoint import voucher
 from tillbridge.checkpoint.paper import voucher_pdf
 from tillbridge.checkpoint.voucher import (
     CLAIM_LETTERS,
@@ -22,7 +23,7 @@ from tillbridge.checkpoint.voucher import (
     qr_svg,
     read_claim_code,
 )
-from tillbridge.kernel.money import parse
+from tillbridge.kernel.money import Money, exponents, parse
 
 URL = "https://credits.harborpine.example/claim/Ab3_dEf6-hIj9lMn2pQr5tUv8xYz1"
 VOUCHER = Voucher(
@@ -144,6 +145,27 @@ def test_what_the_voucher_says_of_itself() -> None:
 )
 def test_amounts_for_people(amount: str, currency: str, country: str, words: str) -> None:
     assert amount_words(parse(amount, currency), country) == words
+
+
+def test_an_amount_that_is_put_together_reads_as_one_that_was_looked_up() -> None:
+    for currency, decimals in exponents().items():
+        one = 10**decimals
+        minors = {
+            0,
+            1,
+            one - 1,
+            one,
+            10 * one,
+            99 * one + 1,
+            999 * one,
+            1000 * one,
+            412880 * one + one // 2,
+            10**15,
+            -one,
+        }
+        for country in ("", "US", "CA", "GB", "IN", "ZA", "CH", "DE"):
+            for money in (Money(minor, currency) for minor in minors):
+                assert amount_words(money, country) == voucher._looked_up(money, country), (money, country)
 
 
 def test_a_claim_code_is_read_as_people_type_it() -> None:

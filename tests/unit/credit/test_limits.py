@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillbridge.credit.limits import Attempt, Use, uses_of
+from tillbridge.credit.limits import Attempt, uses_of
+from tillbridge.ledger.model import Use
 from tillbridge.stack.model import Limit, Per
 from tillbridge.stack.terms import BUCKETS, LIMITED_VERBS
 
@@ -28,9 +29,10 @@ def limit(
 
 
 def test_a_counter_says_whose_and_what_it_is() -> None:
-    assert uses_of([limit()], ISSUE) == (Use("operator:op07:issue+load:any:USD:2026-11-22", 50_000, 20),)
+    (use,) = uses_of([limit()], ISSUE)
+    assert use == Use("operator:op07:issue+load:any:USD:2026-11-22", date(2026, 11, 22), 50_000, 20)
     (use,) = uses_of([limit(buckets=("goodwill", "promo"), count=None)], ISSUE)
-    assert use == Use("operator:op07:issue+load:goodwill+promo:USD:2026-11-22", 50_000, None)
+    assert use == Use("operator:op07:issue+load:goodwill+promo:USD:2026-11-22", date(2026, 11, 22), 50_000, None)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ def line(verb: Verb = Verb.ISSUE, state: CreditState = CreditState.ACTIVE, at: f
     origin = Origin("006", "3", "op07", "T0063-118")
     balance = 8800 if verb is Verb.ISSUE else 0
     times = (after(at - 1), after(at))
-    return Line(1, EVENT, verb, 8800, balance, "USD", state, owner, "returns", "k1", origin, "", "till", *times)
+    change = 8800 if verb is Verb.ISSUE else -8800
+    said = ("returns", "k1", origin, "", "", "till", "")
+    return Line(1, EVENT, verb, 8800, change, balance, 0, "USD", state, owner, None, *said, *times)
 
 
 def attempt(outcome: str, at: float, **changes: object) -> AttemptView:
@@ -152,3 +154,28 @@ def test_a_hop_that_the_map_no_longer_has_is_still_told() -> None:
         STACK, CreditState.ACTIVE, [line()], [handoff(State.DEAD, "platform-gone", reason="no")], [], after(10)
     )
     assert "platform-gone did not take it" in found.verdict.sentence
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+@pytest.mark.parametrize("change", [-8800, 0, 8800])
+def test_every_verb_has_its_words(verb: Verb, change: int) -> None:
+    one = replace(line(), verb=verb, change=change)
+    (fact,) = trail(STACK, CreditState.ACTIVE, [one], [], [], after(10)).facts
+    assert fact.what
+    assert "{" not in fact.what
+
+
+@pytest.mark.parametrize(
+    ("verb", "change", "said"),
+    [
+        (Verb.TRANSFER, 8800, "from another credit"),
+        (Verb.TRANSFER, -8800, "to another credit"),
+        (Verb.REISSUE, 8800, "in place of another credit"),
+        (Verb.REISSUE, -8800, "a new credit stands in for it"),
+        (Verb.ADJUST, 8800, "by hand, up"),
+        (Verb.ADJUST, -8800, "by hand, down"),
+    ],
+)
+def test_a_verb_that_moves_money_both_ways_says_which(verb: Verb, change: int, said: str) -> None:
+    (fact,) = trail(STACK, CreditState.ACTIVE, [replace(line(), verb=verb, change=change)], [], [], after(10)).facts
+    assert said in fact.what

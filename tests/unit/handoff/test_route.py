@@ -67,6 +67,14 @@ def test_what_waits_has_no_times_yet() -> None:
         assert (new.due_at, new.deadline) == (None, None)
 
 
+def test_what_waits_for_the_claim_alone_has_its_times() -> None:
+    # Whether the credit has been claimed by then is only known when the event is posted.
+    waiting = route(MIX, AT, owned=False, currency="USD", bucket="refund")[1]
+    claimed = route(MIX, AT, owned=True, currency="USD", bucket="refund")[1]
+    assert (waiting.state, waiting.waits_for) == (State.WAITING, "claim")
+    assert (waiting.due_at, waiting.deadline) == (claimed.due_at, claimed.deadline)
+
+
 def test_onward_names_what_each_hop_starts() -> None:
     assert onward(CHAIN, AT) == (
         Onward("platform-pay", "pay-erp", NIGHT, AT + timedelta(hours=26)),

@@ -50,6 +50,11 @@ def test_settings_have_defaults_and_refuse_nonsense() -> None:
     assert read_settings({"TILLBRIDGE_LAW": "our-law.toml"}).law == Path("our-law.toml").absolute()
     assert read_settings({"TILLBRIDGE_PORT": " 0 ", "TILLBRIDGE_PUBLIC_URL": "https://x.example/"}).port == 0
     assert read_settings({"TILLBRIDGE_PUBLIC_URL": "https://x.example/"}).public_url == "https://x.example"
+    assert (settings.lookup_failures_per_key, settings.lookup_failures_per_code) == (30, 5)
+    assert read_settings({"TILLBRIDGE_LOOKUP_FAILURES_PER_KEY": "300"}).lookup_failures_per_key == 300
+    for value in ("0", "-1", "many", "\u0665", "1000000"):
+        with pytest.raises(SettingFault, match="PER_CODE"):
+            read_settings({"TILLBRIDGE_LOOKUP_FAILURES_PER_CODE": value})
     for name, value in (("TILLBRIDGE_PORT", "http"), ("TILLBRIDGE_PORT", "70000"), ("TILLBRIDGE_SECRET", "hunter2")):
         with pytest.raises(SettingFault) as refused:
             read_settings({name: value})

@@ -2,56 +2,100 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from tillbridge.kernel.errors import DatabaseAway, DatabaseFault, TryAgain
-from tillbridge.ledger.gather import BATCH_MAX, CLASH_TRIES, Gather, next_batch
+from tillbridge.ledger.gather import BATCH_MAX, CLASH_TRIES, HELD_MAX, Gather, next_batch
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command with a key and perhaps a code."""
+    """A command with a key, perhaps a code, and the credits it is about."""
 
     key: str
     code: str = ""
     credit: str = ""
+    other: str = ""
+    last: bool = False
 
     def collisions(self) -> tuple[object, ...]:
         return (self.key, self.code) if self.code else (self.key,)
 
-    def subject(self) -> object:
-        return self.credit or None
+    def subjects(self) -> tuple[object, ...]:
+        return tuple(one for one in (self.credit, self.other) if one)
+
+    def alone(self) -> bool:
+        return self.last
 
 
-def queue(*commands: Command) -> "deque[tuple[Command, asyncio.Future[str]]]":
-    loop = asyncio.new_event_loop()
-    try:
-        return deque((command, loop.create_future()) for command in commands)
-    finally:
-        loop.close()
+class Nobody:
+    """Takes answers that nobody waits for."""
+
+    def put(self, place: int, answer: object) -> None:
+        raise AssertionError(f"nothing is committed here: {place}, {answer}")
+
+
+Waiting = deque[tuple[Command, Any, int]]
+
+
+def queue(*commands: Command) -> Waiting:
+    return deque((command, Nobody(), place) for place, command in enumerate(commands))
+
+
+def keys(waiting: Waiting, most: int, at_work: Set[object] = frozenset()) -> list[str]:
+    """The keys of the next batch."""
+    return [one.key for one, _, _ in next_batch(waiting, most, at_work)]
 
 
 def test_a_batch_takes_all_that_wait_up_to_its_size() -> None:
     waiting = queue(*(Command(str(n)) for n in range(7)))
-    assert [one.key for one, _ in next_batch(waiting, 5)] == ["0", "1", "2", "3", "4"]
-    assert [one.key for one, _ in next_batch(waiting, 5)] == ["5", "6"]
-    assert next_batch(waiting, 5) == []
+    assert keys(waiting, 5) == ["0", "1", "2", "3", "4"]
+    assert keys(waiting, 5) == ["5", "6"]
+    assert keys(waiting, 5) == []
 
 
 def test_what_collides_waits_and_keeps_its_place() -> None:
     waiting = queue(Command("a"), Command("a"), Command("b"), Command("a"), Command("c", "b"), Command("d", "x"))
-    assert [one.key for one, _ in next_batch(waiting, 9)] == ["a", "b", "d"]
-    assert [one.key for one, _ in waiting] == ["a", "a", "c"]
-    assert [one.key for one, _ in next_batch(waiting, 9)] == ["a", "c"]
+    assert keys(waiting, 9) == ["a", "b", "d"]
+    assert [one.key for one, _, _ in waiting] == ["a", "a", "c"]
+    assert keys(waiting, 9) == ["a", "c"]
 
 
 def test_nothing_overtakes_what_waits_on_the_same_credit() -> None:
     waiting = queue(Command("a"), Command("a", credit="x"), Command("b", credit="x"), Command("c", credit="y"))
-    assert [one.key for one, _ in next_batch(waiting, 9)] == ["a", "c"]
-    assert [one.key for one, _ in next_batch(waiting, 9)] == ["a", "b"]
+    assert keys(waiting, 9) == ["a", "c"]
+    assert keys(waiting, 9) == ["a", "b"]
+
+
+def test_a_command_on_two_credits_keeps_its_place_on_both() -> None:
+    both = Command("b", credit="x", other="y")
+    waiting = queue(Command("a"), Command("a", credit="x"), both, Command("c", credit="y"), Command("d", credit="z"))
+    assert keys(waiting, 9) == ["a", "d"]
+    assert keys(waiting, 9) == ["a", "b", "c"]
+
+
+def test_what_is_at_work_in_another_lane_is_kept_out() -> None:
+    waiting = queue(Command("a"), Command("b", credit="x"), Command("c", other="x"), Command("d", credit="y"))
+    assert keys(waiting, 9, {"a", "x"}) == ["d"]
+    assert keys(waiting, 9, frozenset()) == ["a", "b", "c"]
+
+
+def test_what_must_find_its_credit_committed_goes_in_a_later_batch() -> None:
+    refund = Command("b", credit="x", last=True)
+    waiting = queue(Command("a", credit="x"), refund, Command("c", credit="x"), Command("d", credit="y", last=True))
+    assert keys(waiting, 9) == ["a", "d"]
+    assert keys(waiting, 9) == ["b", "c"]
+
+
+def test_only_so_many_are_stepped_over() -> None:
+    held = [Command("a") for _ in range(HELD_MAX)]
+    waiting = queue(Command("a"), *held, Command("z"))
+    assert keys(waiting, 9) == ["a"]
+    assert len(waiting) == HELD_MAX + 1
 
 
 class Committer:
