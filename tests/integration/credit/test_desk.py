@@ -6,6 +6,7 @@ from msgspec import structs
 
 from tests.integration.credit.counter import Counter
 from tillbridge.credit.model import Claim, Freeze, Redeem, Refund, Reissue
+from tillbridge.handoff import store as handoffs
 from tillbridge.kernel.db import Db, Tx
 from tillbridge.kernel.money import Money
 from tillbridge.ledger.model import Answer, Posted, State
@@ -67,3 +68,12 @@ async def test_a_command_that_cannot_be_put_together_spoils_no_other(db: Db) -> 
     assert isinstance(second, KeyError)
     assert isinstance(third, Answer)
     assert (first.replay, third.replay) == (False, True)
+
+
+async def test_no_storefront_waits_for_the_claim_of_a_card_that_belongs_to_whoever_has_it(db: Db) -> None:
+    counter = Counter(db)
+    bearer = await counter.credit(owner=None, bearer=True)
+    await counter.do(Redeem(**counter.said(), credit_id=bearer, amount=usd(100)))
+    assert not await handoffs.of_credit(db, bearer)
+    unclaimed = await counter.credit(owner=None)
+    assert [one.waits_for for one in await handoffs.of_credit(db, unclaimed)] == ["claim"]
