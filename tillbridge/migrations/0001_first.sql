@@ -1813,8 +1813,9 @@ BEGIN
         t.credit_id, p.hop, t.version, t.event_id, p.state, p.waits_now, p_at, p.ready_at, p.due_at, p.deadline,
         p.reason_code, p.reason
     FROM told AS t JOIN planned AS p ON p.route = t.route AND p.owned = (t.customer IS NOT NULL)
-    -- What belongs to whoever has it is in nobody's account: no claim will come.
-    WHERE NOT (handoff.waits(p.waits_now, 'claim') AND t.state IN ('active', 'void', 'expired'));
+    -- Only what is unclaimed is claimed one day. What belongs to whoever has it, or is over, is in nobody's account; and
+    -- who has not been told of a credit need not hear that it is frozen.
+    WHERE t.state = 'unclaimed' OR NOT handoff.waits(p.waits_now, 'claim');
 
     -- Later events of a credit stay back where an earlier one is stuck. Few are: look first, then go one by one.
     FOR item IN

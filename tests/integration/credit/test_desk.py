@@ -74,6 +74,7 @@ async def test_no_storefront_waits_for_the_claim_of_a_card_that_belongs_to_whoev
     counter = Counter(db)
     bearer = await counter.credit(owner=None, bearer=True)
     await counter.do(Redeem(**counter.said(), credit_id=bearer, amount=usd(100)))
+    await counter.do(Freeze(**counter.said(), credit_id=bearer, reason="reported lost"))
     assert not await handoffs.of_credit(db, bearer)
     unclaimed = await counter.credit(owner=None)
     assert [one.waits_for for one in await handoffs.of_credit(db, unclaimed)] == ["claim"]
