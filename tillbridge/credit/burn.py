@@ -63,22 +63,6 @@ def _born(now: CreditNow) -> datetime:
     return now.occurred_at if now.replaces is None else datetime.combine(now.cohort_date, time.min, UTC)
 
 
-def allocate(amount: int, ordered: Sequence[Spendable]) -> tuple[tuple[UUID, int], ...]:
-    """What is taken from each credit for `amount` minor units: credit and minor units, both above zero.
-
-    The sum is `amount`, or all that is available where that is less: it is for the caller to refuse. An amount of
-    zero or less takes nothing.
-    """
-    taken: list[tuple[UUID, int]] = []
-    left = amount
-    for credit in ordered:
-        part = min(left, credit.available)
-        if part > 0:
-            taken.append((credit.credit_id, part))
-            left -= part
-    return tuple(taken)
-
-
 # A bucket that the order does not name would be a credit that nobody knows how to spend: it goes last.
 _WEIGHTS: Final[Mapping[str, Callable[[Spendable, Mapping[str, int]], Any]]] = {
     "priority": lambda credit, _: credit.priority,

@@ -13,9 +13,6 @@ from typing import Final
 CODE_DIGITS: Final = 19
 """Digits in a code of ours: the longest that card readers take (ISO/IEC 7812)."""
 
-PIN_DIGITS: Final = 6
-"""Digits in a PIN of ours; those of other issuers have 4 to 8."""
-
 _PIN = re.compile(r"[0-9]{4,8}")
 _CODE = re.compile(r"[0-9A-Za-z]{4,40}")
 _BREAKS = re.compile(r"[\s-]+")
@@ -65,10 +62,6 @@ class Codes:
     def hash(self, code: str) -> bytes:
         """What is kept of a code: 32 bytes. `code` must be plain (`plain_code`)."""
         return self._keyed("hash", code)
-
-    def make_pin(self, key: str) -> str:
-        """The PIN of the credit that the request with this key issues: 6 digits, the same for a repeat."""
-        return str(int.from_bytes(self._keyed("make pin", key)[:16], "big") % 10**PIN_DIGITS).rjust(PIN_DIGITS, "0")
 
     def hash_pin(self, code: str, pin: str) -> bytes:
         """What is kept of a PIN: 32 bytes, keyed with its code, so that equal PINs differ. Both must be plain."""

@@ -5,11 +5,10 @@ from itertools import pairwise
 from random import Random
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillbridge.credit.burn import PRIORITY, Spendable, allocate, order
+from tillbridge.credit.burn import PRIORITY, Spendable, order
 from tillbridge.stack.model import Burn
 from tillbridge.stack.terms import BUCKETS, CRITERIA
 
@@ -116,27 +115,3 @@ def test_leaving_a_credit_out_never_turns_two_others_round(first: Spendable, sec
     third = credit(10**7, bucket="goodwill", expires=2)
     pair = numbers(order([first, second], policy))
     assert [number for number in numbers(order([first, second, third], policy)) if number != 10**7] == pair
-
-
-@given(credits=CREDITS, amount=st.integers(-5, 700))
-def test_what_is_taken_is_the_amount_or_all_there_is(credits: list[Spendable], amount: int) -> None:
-    ordered = order(credits, USUAL)
-    taken = dict(allocate(amount, ordered))
-    there = {one.credit_id: one.available for one in credits}
-    assert sum(taken.values()) == max(0, min(amount, sum(there.values())))
-    assert all(0 < part <= there[credit_id] for credit_id, part in taken.items())
-
-
-@given(credits=CREDITS, amount=st.integers(1, 700))
-def test_a_later_credit_is_touched_only_when_the_earlier_are_empty(credits: list[Spendable], amount: int) -> None:
-    ordered = order(credits, USUAL)
-    taken = allocate(amount, ordered)
-    spendable = [one for one in ordered if one.available]
-    assert [credit_id for credit_id, _ in taken] == [one.credit_id for one in spendable[: len(taken)]]
-    assert all(part == one.available for (_, part), one in zip(taken[:-1], spendable, strict=False))
-
-
-@pytest.mark.parametrize("amount", [0, -1])
-def test_nothing_is_taken_for_nothing(amount: int) -> None:
-    assert allocate(amount, [credit(1)]) == ()
-    assert allocate(5, []) == ()
