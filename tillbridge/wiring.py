@@ -4,20 +4,32 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from tillbridge.checkpoint.approvals import Approvals
 from tillbridge.checkpoint.claim import Claims
+from tillbridge.checkpoint.decisions import Decisions
+from tillbridge.checkpoint.intake.loop import Intake
+from tillbridge.checkpoint.intake.mending import Mending
+from tillbridge.checkpoint.intake.model import Feed, Shelf
+from tillbridge.checkpoint.intake.take import Taking
+from tillbridge.checkpoint.persons import Persons
 from tillbridge.checkpoint.ports import Notifier, NotSent
 from tillbridge.checkpoint.register import Checkpoint
 from tillbridge.checkpoint.wait import Settlements
+from tillbridge.connectors.feed import HttpFeed
+from tillbridge.connectors.folder import Folder
 from tillbridge.connectors.http import HttpConnector
 from tillbridge.connectors.inbox import Inbox
+from tillbridge.connectors.otlp import open_otlp
+from tillbridge.connectors.sftp import Sftp
 from tillbridge.connectors.smtp import SmtpNotifier, mail_server
 from tillbridge.credit import store as credit_store
 from tillbridge.credit.codes import Codes
@@ -29,12 +41,16 @@ from tillbridge.credit.sweep import Sweeper
 from tillbridge.credit.terms import Rules
 from tillbridge.handoff.deliver import Deliverer
 from tillbridge.handoff.ports import Connector
+from tillbridge.handoff.trace import Record
+from tillbridge.handoff.traced import traced
 from tillbridge.kernel.clock import Clock, SystemClock
 from tillbridge.kernel.db import Db, embedded, migrate, open_db, revive_embedded
-from tillbridge.kernel.errors import DatabaseAway, DatabaseError, SettingFault
+from tillbridge.kernel.errors import DatabaseError, SettingFault, StackFault
 from tillbridge.kernel.ids import Ids, secret_token, secure_chance
 from tillbridge.kernel.settings import SECRET_MIN, Settings
-from tillbridge.stack.model import Stack
+from tillbridge.stack import store as editions
+from tillbridge.stack.edition import Edition
+from tillbridge.stack.model import Source, SourceKind, Stack
 
 _LOG: Final = logging.getLogger("tillbridge.wiring")
 
@@ -50,6 +66,10 @@ LOOK: Final = timedelta(seconds=1)
 
 MAKE_UP: Final = timedelta(seconds=30)
 """How often a hub looks for vouchers that one which died had no time to open."""
+
+
+RefusedMap = Callable[[], StackFault | None]
+"""Says what is wrong with the map that a running hub was asked to take up, until it is mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +88,17 @@ class Hub:
     checkpoint: Checkpoint
     approvals: Approvals
     claims: Claims
+    decisions: Decisions
+    persons: Persons
     deliverer: Deliverer
+    intake: Intake
+    mending: Mending
     settlements: Settlements
     inbox: Inbox | None
     public_url: str
+    edition: Edition
+    refused_map: RefusedMap
+    record: Record | None = None
 
 
 def database_url(settings: Settings) -> str:
@@ -190,10 +217,13 @@ async def open_hub(
     clock: Clock | None = None,
     chance: random.Random | None = None,
     deliver: bool = True,
+    take_in: bool = False,
+    refused_map: RefusedMap = lambda: None,
 ) -> AsyncIterator[Hub]:
     """A running hub, until the block ends: then what is under way is finished first.
 
-    With `deliver` false it confirms but hands nothing off: `tillbridge work` does that in another process.
+    With `deliver` false it confirms but hands nothing off: `tillbridge work` does that in another process. With
+    `take_in` it fetches what the sources of the map have to tell.
     Raises DatabaseError, LawFault, SettingFault.
     """
     clock = clock or SystemClock()
@@ -204,7 +234,8 @@ async def open_hub(
         ids, settlements = Ids(clock, chance), Settlements()
         if not settings.database_url:
             await closing.enter_async_context(_kept_alive(settings, db))
-        connectors = await closing.enter_async_context(open_connectors(stack, clock))
+        record = await closing.enter_async_context(open_traces(settings))
+        connectors = await closing.enter_async_context(open_connectors(stack, clock, record))
         deliverer = Deliverer(db, stack, connectors, clock, chance, settlements.settled)
         wake = deliverer.wake if deliver else _nobody_listens
         desk = Desk(db, stack, clock, ids, codes, wake, Rules(stack, read_law(settings)))
@@ -214,13 +245,21 @@ async def open_hub(
         checkpoint = Checkpoint(db, desk, stack, clock, ids, codes, settlements, public_url)
         approvals = Approvals(db, stack, desk, checkpoint, codes, clock, ids)
         notifier, inbox = notifier_for(settings, clock, ids)
+        taking = Taking(db, checkpoint, desk, approvals, stack, clock, ids)
+        intake = Intake(db, stack, taking, partial(open_source, Path(stack.file).parent), clock, chance)
         claims = Claims(db, desk, stack, clock, ids, chance, codes, notifier)
+        decisions = Decisions(db, desk, stack, codes, clock, ids)
+        persons = Persons(db, decisions, ids)
         await closing.enter_async_context(_making_up(checkpoint, approvals))
         await closing.enter_async_context(_sweeping(Sweeper(db, desk, clock)))
         closing.push_async_callback(desk.drained)
         closing.push_async_callback(checkpoint.drained)
+        if take_in:
+            await closing.enter_async_context(_in_background(intake.run()))
         if deliver:
             closing.push_async_callback(_stop, deliverer, asyncio.create_task(deliverer.run()))
+        # Last: the history has the maps that were in force, not those that something was missing for.
+        edition = await record_map(db, stack, clock, "hub")
         yield Hub(
             settings,
             stack,
@@ -234,23 +273,60 @@ async def open_hub(
             checkpoint,
             approvals,
             claims,
+            decisions,
+            persons,
             deliverer,
+            intake,
+            Mending(db, stack, taking, clock),
             settlements,
             inbox,
             public_url,
+            edition,
+            refused_map,
+            record,
         )
 
 
+async def record_map(db: Db, stack: Stack, clock: Clock, what: str) -> Edition:
+    """Write the map into its history if it has changed; the edition that it is. `what` is a hub or a worker. Raises
+    DatabaseError."""
+    return await editions.record(db, stack, clock.now(), f"{what} on {socket.gethostname()}")
+
+
 @asynccontextmanager
-async def open_connectors(stack: Stack, clock: Clock) -> AsyncIterator[Mapping[str, Connector]]:
-    """A connector for each system that can be reached live, by the system's name."""
+async def open_traces(settings: Settings) -> AsyncIterator[Record | None]:
+    """What takes spans, where a collector of traces was named; None else. Raises SettingFault."""
+    if not settings.otlp_url:
+        yield None
+        return
+    async with open_otlp(settings.otlp_url) as record:
+        yield record
+
+
+@asynccontextmanager
+async def open_connectors(
+    stack: Stack, clock: Clock, record: Record | None = None
+) -> AsyncIterator[Mapping[str, Connector]]:
+    """A connector for each system that can be reached live, by the system's name. `record` takes their spans."""
     async with AsyncExitStack() as closing:
         connectors: dict[str, Connector] = {}
         for system in stack.systems.values():
             if system.connector == "http":
                 connector = HttpConnector(system.url, system.secret, clock)
-                connectors[system.name] = await closing.enter_async_context(connector)
+                connectors[system.name] = traced(await closing.enter_async_context(connector), clock, record)
         yield connectors
+
+
+def open_source(beside: Path, source: Source) -> AbstractAsyncContextManager[Shelf | Feed]:
+    """The way to what a system has to tell: a folder here or elsewhere, or a feed. Files of this machine are named from
+    the folder of the map, `beside`."""
+    match source.kind:
+        case SourceKind.FOLDER:
+            return Folder(beside / Path(source.path).expanduser(), source.pattern, source.marker)
+        case SourceKind.SFTP:
+            return Sftp(source, beside)
+        case SourceKind.HTTP:
+            return HttpFeed(source.url, source.token, source.page, source.timeout)
 
 
 @asynccontextmanager
@@ -259,7 +335,7 @@ async def _making_up(checkpoint: Checkpoint, approvals: Approvals) -> AsyncItera
 
     async def look() -> None:
         while True:
-            with suppress(DatabaseError):
+            async with _one_turn("The look for what was left undone"):
                 await checkpoint.make_up()
                 await approvals.make_up()
             await asyncio.sleep(MAKE_UP.total_seconds())
@@ -274,12 +350,23 @@ async def _sweeping(sweeper: Sweeper) -> AsyncIterator[None]:
 
     async def look() -> None:
         while True:
-            with suppress(DatabaseError):
+            async with _one_turn("The look for what has ended"):
                 await sweeper.sweep()
             await asyncio.sleep(LOOK.total_seconds())
 
     async with _in_background(look()):
         yield
+
+
+@asynccontextmanager
+async def _one_turn(what: str) -> AsyncIterator[None]:
+    """One turn of what runs for ever: a database that is away, or a defect of ours, ends the turn and no more."""
+    try:
+        yield
+    except DatabaseError:
+        return
+    except Exception:
+        _LOG.exception("%s stumbled, and goes on.", what)
 
 
 @asynccontextmanager
@@ -300,9 +387,9 @@ async def _kept_alive(settings: Settings, db: Db) -> AsyncIterator[None]:
     async def look() -> None:
         while True:
             await asyncio.sleep(LOOK.total_seconds())
-            if not await db.answers():
-                _LOG.warning("the embedded PostgreSQL does not answer; starting it again")
-                with suppress(DatabaseAway):
+            async with _one_turn("The look at the embedded PostgreSQL"):
+                if not await db.answers():
+                    _LOG.warning("the embedded PostgreSQL does not answer; starting it again")
                     await asyncio.to_thread(revive_embedded, settings.data_dir)
 
     async with _in_background(look()):

@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from itertools import count
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tillbridge.checkpoint.voucher import Voucher
 from tillbridge.connectors.inbox import Message
+from tillbridge.console.map_views import HopLine, MapView
 from tillbridge.console.views import (
     Badge,
+    CandidateView,
     ClaimBegun,
     ClaimOutcome,
     ClaimState,
+    ConflictLine,
     CreditLine,
     CreditView,
+    DecidedLine,
     Explanation,
     Fact,
     HandoffLine,
@@ -24,6 +29,8 @@ from tillbridge.console.views import (
     Replayable,
     ReviewLine,
     ReviewPage,
+    ReviewView,
+    Said,
     Shop,
     Staff,
     TodayView,
@@ -32,11 +39,17 @@ from tillbridge.console.views import (
 )
 from tillbridge.kernel.errors import BadInput, DatabaseAway
 from tillbridge.kernel.money import Money
-from tillbridge.stack.draw import HopView, Mark, Place, Truth
+from tillbridge.stack.assess import Facts, assess
+from tillbridge.stack.draw import HopView, Mark, Place, Truth, path_svg
+from tillbridge.stack.edition import Edition
+from tillbridge.stack.load import parse
 
 NOON = datetime(2026, 11, 21, 19, 2, 11, 204000, tzinfo=UTC)
 CREDIT = UUID("01976f00-0000-7000-8000-000000004471")
 OTHER = UUID("01976f00-0000-7000-8000-000000009020")
+REVIEW = UUID("01976f00-0000-7000-8000-00000000aaaa")
+DONE_REVIEW = UUID("01976f00-0000-7000-8000-00000000bbbb")
+CONFLICT = UUID("01976f00-0000-7000-8000-00000000cccc")
 HANDOFF = f"{CREDIT}:platform-web:1"
 TOKEN = "Ab3_dEf6-hIj9lMn2pQr5tUv8xYz1"
 KNOWN = "ava.reid@example.com"
@@ -78,6 +91,19 @@ def a_voucher(name: str = "Harbor & Pine") -> Voucher:
     )
 
 
+def map_view(word: str = "") -> MapView:
+    """The map as its page shows it: one hop loses things, and a newer text was refused."""
+    stack = parse((resources.files("tillbridge.stack") / "presets" / "chain.toml").read_text("utf-8"), "stack.toml", {})
+    edition = Edition(2, NOON, word or "hub on till-7", "0" * 64, {}, (word or "hop erp-web: SLA 13 h -> 7 h",))
+    badge = Badge(Mark.DEAD, "dead")
+    line = HopLine("erp-web", word or "erp to web", "every 6 h · 7 h", word, badge, 12, 5, 3, 1, "", True, True)
+    at_once = replace(
+        line, name="registers-platform", carried=False, lost=False, badge=Badge(Mark.CONFIRMED, "at once")
+    )
+    refused = word or "stack.toml, line 7: there are no hops. Add [[hops]]."
+    return MapView(NOON, "platform", edition, hops(), (at_once, line), assess(stack, Facts(NOON)), (edition,), refused)
+
+
 @dataclass
 class FakePort:
     """`word` stands wherever a text comes from outside, so that a test can make it a hostile one."""
@@ -88,14 +114,18 @@ class FakePort:
     state: VoucherState | None = VoucherState.WAITING
     keys: dict[str, Staff] = field(
         default_factory=lambda: {
-            "tb_operations": Staff("k1", "Ops Olga", may_replay=True),
+            "tb_operations": Staff("k1", "Ops Olga", may_replay=True, may_review=True),
             "tb_support": Staff("k2", "Support Sam", may_replay=False),
         }
     )
     sent: list[tuple[str, str]] = field(default_factory=list)
     replayed: list[tuple[str, str]] = field(default_factory=list)
+    concluded: list[tuple[str, str, bool, str]] = field(default_factory=list)
+    handoff_state: str = "dead"
     asked: list[tuple[str, str]] = field(default_factory=list)
     tries: dict[str, int] = field(default_factory=dict)
+    decided: list[tuple[UUID, str, str, str]] = field(default_factory=list)
+    trouble: str = ""
     numbers: "count[int]" = field(default_factory=count)
 
     @property
@@ -270,7 +300,7 @@ class FakePort:
             receipt=self.word or "T0063-118",
             hop=self.word or "platform to web",
             amount=usd(8800),
-            state="dead",
+            state=self.handoff_state,
             late=True,
             reason=self.word or "The web store refused the credit: it takes no JPY (mapping-rejected).",
             attempts=12,
@@ -295,6 +325,10 @@ class FakePort:
         self._answer()
         return self._handoff() if key == HANDOFF else None
 
+    async def conclude(self, key: str, staff: Staff, there: bool, reference: str) -> bool:
+        self.concluded.append((key, staff.name, there, reference))
+        return True
+
     async def replay(self, key: str, staff: Staff) -> bool:
         self._answer()
         self.replayed.append((key, staff.name))
@@ -304,8 +338,58 @@ class FakePort:
         self._answer()
         given = (("e-mail", self.word or "a•••d@example.com"), ("phone", "••• 0141"))
         why = self.word or "The register’s e-mail belongs to no online profile; two are near."
-        line = ReviewLine(CREDIT, "4471", "T0063-118", "006", "3", "op07", usd(8800), why, given, NOON)
-        return ReviewPage((line, replace(line, given=())), "next")
+        line = ReviewLine(CREDIT, "4471", "T0063-118", "006", "3", "op07", usd(8800), why, given, NOON, REVIEW)
+        return ReviewPage((line, replace(line, given=())), "next", (self._conflict(),), (self._decision(),))
+
+    def _conflict(self) -> ConflictLine:
+        people = ((CREDIT, self.word or "web A0001440"), (OTHER, "web A0002077"))
+        return ConflictLine(CONFLICT, "e-mail", self.word or "a…@example.com", people, NOON)
+
+    def _decision(self) -> DecidedLine:
+        return DecidedLine(DONE_REVIEW, CREDIT, self.word or "Ops Olga", self.word or "She showed it.", NOON)
+
+    async def review(self, review_id: UUID) -> ReviewView | ConflictLine | None:
+        self._answer()
+        if review_id == CONFLICT:
+            return self._conflict()
+        if review_id not in (REVIEW, DONE_REVIEW):
+            return None
+        line = (await self.reviews("")).lines[0]
+        given = (("E-mail", self.word or "a…@example.com"), ("Phone", "…0141"), ("Name", "A… R…"))
+        fields = {
+            "E-mail": (self.word or "a…@example.com", "similar e-mail", Mark.PENDING),
+            "Phone": ("…0141", "same phone, verified", Mark.CONFIRMED),
+            "Name": ("", "no name on file", Mark.PENDING),
+        }
+        ones = (
+            CandidateView(str(CREDIT), self.word or "web A0001440", 92, fields),
+            CandidateView(str(OTHER), "web A0002077, app 991", 61, {}),
+        )
+        shown = replace(line, given=given, review_id=review_id)
+        names = ("E-mail", "Phone", "Name")
+        still_open = review_id == REVIEW
+        return ReviewView(shown, ones, names, still_open, None if still_open else self._decision())
+
+    async def decide(self, review_id: UUID, decision: str, customer: str, said: Said) -> str:
+        self._answer()
+        if not self.trouble:
+            self.decided.append((review_id, decision, customer, said.evidence))
+        return self.trouble
+
+    async def undo(self, review_id: UUID, said: Said) -> str:
+        return await self.decide(review_id, "undo", "", said)
+
+    async def map(self) -> MapView:
+        self._answer()
+        return map_view(self.word)
+
+    async def map_svg(self) -> bytes:
+        self._answer()
+        return path_svg(hops()).encode()
+
+    async def map_spec(self, form: str) -> bytes:
+        self._answer()
+        return b"%PDF-" if form == "pdf" else b"<!doctype html>"
 
     def inbox(self) -> Sequence[Message] | None:
         if not self.with_inbox:

@@ -230,6 +230,10 @@ async def test_they_are_listed_in_pages_and_only_for_their_store(strict: Door) -
     async with aiohttp.ClientSession(strict.url, headers={"Authorization": f"Bearer {other}"}) as lead:
         path = f"/v1/approvals/{first['approvals'][0]['id']}/approve"
         assert (await ask(lead, path))[0] == 403
+        assert (await read(lead, "/v1/approvals")) == {"approvals": [], "next": None}
+    await waiting(strict, "g7", store="007")
+    async with aiohttp.ClientSession(strict.url, headers={"Authorization": f"Bearer {other}"}) as lead:
+        assert [one["key"] for one in (await read(lead, "/v1/approvals"))["approvals"]] == ["g7"]
 
 
 async def test_nobody_names_an_approver_from_outside(strict: Door) -> None:

@@ -76,7 +76,9 @@ async def test_whatever_stands_against_telling_the_answer_is_the_same(door: Door
         seen, owners = set(), set()
         for body in FAILING:
             async with shop.post("/v1/balance-inquiries", json=body) as response:
-                shown = {name: value for name, value in response.headers.items() if name != "Date"}
+                shown = {
+                    name: value for name, value in response.headers.items() if name not in {"Date", "X-Request-ID"}
+                }
                 seen.add((response.status, tuple(shown.items()), await response.read()))
         assert len(seen) == 1, seen
         ((status, _, raw),) = seen

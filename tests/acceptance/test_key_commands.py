@@ -22,14 +22,14 @@ async def test_roles_are_changed_and_every_change_is_listed(data_dir: Path) -> N
     assert all(right.value in err for right in Right)
     status, out, _ = await key("role", "list", "--format", "json")
     roles = {row["role"]: row for row in json.loads(out)}
-    assert list(roles) == ["kiosk", "operations", "register", "support", "system"]
+    assert list(roles) == ["kiosk", "monitor", "operations", "register", "support", "system"]
     assert (roles["kiosk"]["may"], bool(roles["kiosk"]["changed_at"])) == ("redeem read", True)
     assert not roles["register"]["changed_at"]
 
     status, out, err = await key("add", "kiosk-1", "--role", "kiosk", "--store", "006", "--register", "9")
     assert (status, out[:3]) == (0, "tb_"), err
     status, _, err = await key("add", "kiosk-2", "--role", "queen")
-    assert (status, "Choose one of kiosk, operations" in err) == (2, True)
+    assert (status, "Choose one of kiosk, monitor" in err) == (2, True)
     status, out, _ = await key("list", "--format", "csv")
     (row,) = csv.DictReader(out.splitlines())
     assert (row["name"], row["role"], row["store"], row["register"]) == ("kiosk-1", "kiosk", "006", "9")

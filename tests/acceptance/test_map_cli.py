@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from tillbridge.cli.init import PRESETS, init_command
 from tillbridge.cli.map import map_group
+from tillbridge.kernel.errors import BadInput
 from tillbridge.stack.load import load
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "stack.toml"
@@ -156,3 +157,78 @@ def test_every_help_has_an_example() -> None:
     for arguments in (["--help"], ["check", "--help"]):
         assert "Example: tillbridge map" in CliRunner().invoke(map_group, arguments).stdout
     assert "Example: tillbridge init" in init("--help").stdout
+
+
+def of_map(*words: str | Path) -> Result:
+    """`tillbridge map ...`, where there is no hub's database."""
+    return CliRunner().invoke(map_group, list(map(str, words)))
+
+
+def test_a_drawing_without_a_database_says_so() -> None:
+    drawn = of_map("draw", SAMPLE, "--width", "80")
+    assert drawn.exit_code == 0
+    assert "│ source of truth" not in drawn.stdout
+    assert "║ source of truth ║" in drawn.stdout
+    assert "Without live figures: no database of a hub was asked." in drawn.stdout
+    assert max(map(len, drawn.stdout.splitlines())) <= 80
+    assert not Path("tillbridge-data").exists(), "a look makes no database"
+
+
+def test_a_drawing_is_a_file_of_its_own() -> None:
+    assert of_map("draw", SAMPLE, "--out", "path.svg").exit_code == 0
+    picture = Path("path.svg").read_text("utf-8")
+    assert picture.startswith("<svg ")
+    assert "<style>" in picture
+    assert "route-bucket, convert-currency" in picture
+    assert [path.name for path in Path().iterdir()] == ["path.svg"]
+
+
+@pytest.mark.parametrize("command", [["draw", "--out", "no/path.svg"], ["spec", "--out", "no/spec.pdf"]])
+def test_a_file_that_cannot_be_written_leaves_nothing(command: list[str]) -> None:
+    failed = of_map(command[0], SAMPLE, *command[1:])
+    assert isinstance(failed.exception, BadInput)
+    assert "Name a file in a folder that is there" in str(failed.exception)
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("s.pdf", b"%PDF-"), ("s.html", b"<!doctype html>"), ("s.md", b"# Integration spec sheet")]
+)
+def test_the_sheet_is_written_as_its_name_says(name: str, begins: bytes) -> None:
+    assert of_map("spec", SAMPLE, "--out", name).exit_code == 0
+    assert Path(name).read_bytes().startswith(begins)
+
+
+def test_the_sheet_is_markdown_on_a_terminal_and_a_pdf_is_not_for_one() -> None:
+    assert of_map("spec", SAMPLE).stdout.startswith("# Integration spec sheet")
+    assert isinstance(of_map("spec", SAMPLE, "--format", "pdf").exception, BadInput)
+
+
+def test_an_assessment_is_told_in_three_ways() -> None:
+    assert of_map("assess", SAMPLE).stdout.startswith("The whole: REPAIR. 1 of 4 hops to be rebuilt")
+    assert of_map("assess", SAMPLE, "--format", "md").stdout.startswith("# Repair or rebuild: repair")
+    told = json.loads(of_map("assess", SAMPLE, "--format", "json").stdout)
+    assert (told["verdict"], told["since"]) == ("repair", None)
+    (erp,) = (hop for hop in told["hops"] if hop["hop"] == "processor-erp")
+    assert erp["verdict"] == "rebuild"
+    assert len(erp["to_repair"]) == 2
+    live = {"criterion": "live", "weight": 5, "structural": True, "met": "not met"}
+    assert live.items() <= erp["criteria"][0].items()
+    assert erp["criteria"][0]["evidence"] == 'systems.erp: connector = "csv"'
+
+
+def test_a_length_of_time_that_is_none_is_refused() -> None:
+    assert isinstance(of_map("assess", SAMPLE, "--since", "soon").exception, BadInput)
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_there_is_no_history_before_a_hub_has_run(form: str) -> None:
+    assert of_map("history", "--format", form).stdout.strip() in ("Nothing to list.", "[]")
+
+
+@pytest.mark.parametrize("command", ["draw", "spec", "assess"])
+def test_a_map_that_cannot_run_is_refused_by_each(command: str) -> None:
+    Path("bad.toml").write_text("[retailer]\nname = 1\n", "utf-8")
+    refused = of_map(command, "bad.toml")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(f"{Path('bad.toml').absolute()}:")

@@ -9,14 +9,18 @@ import aiohttp
 import pytest
 
 from tests.acceptance.pages_browser import browser
-from tests.acceptance.pages_port import CREDIT, HANDOFF, OTHER, TOKEN, FakePort
+from tests.acceptance.pages_port import CONFLICT, CREDIT, DONE_REVIEW, HANDOFF, OTHER, REVIEW, TOKEN, FakePort
 from tests.acceptance.pages_server import START, Seen, Visitor, served, visiting
 from tillbridge.kernel.clock import SetClock
 
 OPEN = ("/sign-in", "/claim", f"/claim/{TOKEN}", f"/vouchers/{TOKEN}", "/nowhere")
 STAFF = (
     "/",
+    "/map",
     "/reviews",
+    f"/reviews/{REVIEW}",
+    f"/reviews/{DONE_REVIEW}",
+    f"/reviews/{CONFLICT}",
     "/handoffs",
     "/handoffs?state=late",
     f"/handoffs/replay?handoff={HANDOFF}",
@@ -157,6 +161,29 @@ async def test_a_replay_is_asked_once_more_and_then_done(visitor: Visitor, hub: 
     assert "nothing to replay" in again.text
 
 
+@pytest.mark.parametrize("there", [True, False])
+async def test_what_was_found_out_about_a_parked_one_is_written_down(
+    visitor: Visitor, hub: FakePort, there: bool
+) -> None:
+    await visitor.sign_in()
+    hub.handoff_state = "parked"
+    question = await visitor.get(f"/handoffs/replay?handoff={HANDOFF}")
+    assert "It is there" in question.text
+    word, number = ("yes", " W-7 ") if there else ("no", "")
+    done = await visitor.send(question, "/handoffs/conclude", handoff=HANDOFF, there=word, reference=number)
+    assert hub.concluded == [(HANDOFF, "Ops Olga", there, "W-7" if there else "")]
+    assert done.url == f"/credits/{CREDIT}?said={'seen' if there else 'given-up'}"
+    assert "Written down" in done.text
+
+
+async def test_only_a_parked_one_asks_what_was_found_out(visitor: Visitor, hub: FakePort) -> None:
+    page = await visitor.sign_in()
+    question = await visitor.get(f"/handoffs/replay?handoff={HANDOFF}")
+    assert "It is there" not in question.text
+    assert (await visitor.send(page, "/handoffs/conclude", handoff="x", there="yes")).status == 404
+    assert hub.concluded == []
+
+
 async def test_who_may_not_replay_is_not_offered_it(visitor: Visitor, hub: FakePort) -> None:
     page = await visitor.sign_in("tb_support")
     assert "Replay" not in (await visitor.get("/handoffs")).text
@@ -171,7 +198,9 @@ async def without_cookies(base: str, path: str, fields: dict[str, str]) -> Seen:
         return await Visitor(session, base).post(path, fields)
 
 
-@pytest.mark.parametrize("path", ["/claim", f"/claim/{TOKEN}", f"/claim/{TOKEN}/code", "/handoffs/replay", "/sign-out"])
+@pytest.mark.parametrize(
+    "path", ["/claim", f"/claim/{TOKEN}", f"/claim/{TOKEN}/code", "/handoffs/replay", "/handoffs/conclude", "/sign-out"]
+)
 async def test_a_form_that_is_not_ours_changes_nothing(visitor: Visitor, hub: FakePort, path: str) -> None:
     page = await visitor.sign_in()
     form = page.field("form")
@@ -282,6 +311,68 @@ async def test_the_api_answers_for_itself(visitor: Visitor) -> None:
     assert (method.status, method.headers["Allow"], "<h1>" in method.text) == (405, "GET,HEAD", True)
 
 
+async def send_all(visitor: Visitor, shown: Seen, path: str, fields: dict[str, str]) -> Seen:
+    """Send the form of a page with exactly these fields."""
+    return await visitor.post(path, {"form": shown.field("form"), **fields})
+
+
+async def test_a_review_is_decided_on_evidence_and_taken_back(visitor: Visitor, hub: FakePort) -> None:
+    await visitor.sign_in()
+    path = f"/reviews/{REVIEW}"
+    page = await visitor.get(path)
+    for said in ("Is it one of these?", "web A0001440", "same phone, verified", "no name on file", "92 of 100"):
+        assert said in page.text
+    button = f"link {CREDIT}"
+    assert f'value="{button}"' in page.text
+    blank = await visitor.send(page, path, key=page.field("key"), decision=button, evidence=" ")
+    assert (blank.status, "Say on what evidence" in blank.text, hub.decided) == (422, True, [])
+    why = "She showed her account page."
+    linked = await visitor.send(page, path, key=page.field("key"), decision=button, evidence=why)
+    assert (linked.url, hub.decided) == (f"/credits/{CREDIT}?said=linked", [(REVIEW, "link", str(CREDIT), why)])
+    assert "The credit is linked" in linked.text
+    done = await visitor.get(f"/reviews/{DONE_REVIEW}")
+    assert "Take the link back" in done.text
+    back = await visitor.send(
+        done, f"/reviews/{DONE_REVIEW}/undo", key=done.field("key"), evidence="It was her sister."
+    )
+    assert back.url == "/reviews"
+    assert hub.decided[-1] == (DONE_REVIEW, "undo", "", "It was her sister.")
+
+
+async def test_a_conflict_is_settled(visitor: Visitor, hub: FakePort) -> None:
+    await visitor.sign_in()
+    page = await visitor.get(f"/reviews/{CONFLICT}")
+    assert "was proved by 2 people" in page.text
+    fields = {"key": page.field("key"), "decision": "shared", "evidence": "They are married."}
+    assert (await send_all(visitor, page, f"/reviews/{CONFLICT}", fields)).url == "/reviews"
+    assert hub.decided == [(CONFLICT, "shared", "", "They are married.")]
+
+
+async def test_what_cannot_be_decided_changes_nothing(visitor: Visitor, hub: FakePort) -> None:
+    await visitor.sign_in()
+    path = f"/reviews/{REVIEW}"
+    page = await visitor.get(path)
+    whole = {"key": page.field("key"), "decision": "leave", "evidence": "Nobody."}
+    assert (await send_all(visitor, page, path, {**whole, "decision": "burn"})).status == 404
+    assert (await send_all(visitor, page, path, {**whole, "key": ""})).status == 404
+    assert (await visitor.post(path, whole)).status == 403
+    assert (await visitor.get(f"/reviews/{OTHER}")).status == 404
+    hub.trouble = "Nothing is left of this credit to move: it has been spent."
+    refused = await send_all(visitor, page, path, whole)
+    assert (refused.status, hub.trouble in refused.text, refused.field("evidence")) == (409, True, "Nobody.")
+    assert hub.decided == []
+
+
+async def test_a_key_without_the_right_looks_and_does_not_decide(visitor: Visitor, hub: FakePort) -> None:
+    await visitor.sign_in("tb_support")
+    page = await visitor.get(f"/reviews/{REVIEW}")
+    assert "Your key may look, but not decide." in page.text
+    fields = {"key": "k", "decision": "leave", "evidence": "Nobody."}
+    for path in (f"/reviews/{REVIEW}", f"/reviews/{REVIEW}/undo"):
+        assert (await send_all(visitor, page, path, fields)).status == 403
+    assert hub.decided == []
+
+
 @pytest.mark.parametrize("path", ["/", f"/claim/{TOKEN}", f"/vouchers/{TOKEN}", f"/vouchers/{TOKEN}.pdf", "/reviews"])
 async def test_the_database_away_is_a_plain_page_and_passes(visitor: Visitor, hub: FakePort, path: str) -> None:
     await visitor.sign_in()
@@ -307,6 +398,20 @@ async def test_a_fault_of_ours_shows_nothing_of_itself(
     assert "secret detail" not in page.text
     assert "a secret detail" in caplog.text
     assert page.headers["X-Frame-Options"] == "DENY"
+
+
+async def test_the_map_says_where_credits_get_lost_and_what_was_refused(visitor: Visitor) -> None:
+    assert (await visitor.get("/map/spec.pdf", follow=False)).status == 303
+    await visitor.sign_in()
+    page = (await visitor.get("/map")).text
+    assert "Credits get lost at erp to web" in page
+    assert "✕ things get lost here" in page
+    assert "stack.toml, line 7: there are no hops" in page
+    assert "hop erp-web: SLA 13 h -&gt; 7 h" in page
+    for name, kind in (("path.svg", "image/svg+xml"), ("spec.html", "text/html"), ("spec.pdf", "application/pdf")):
+        taken = await visitor.get(f"/map/{name}")
+        assert taken.headers["Content-Type"].startswith(kind)
+        assert taken.headers["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
 async def test_a_cursor_that_is_none_of_ours(visitor: Visitor) -> None:

@@ -56,14 +56,14 @@ def report(text: str) -> Mapping[str, Any]:
 async def test_the_sample_twice_changes_nothing_the_second_time(rig: Rig, sample: Path, data_dir: Path) -> None:
     where = ("--data-dir", str(data_dir), "--stack", str(sample / "stack.toml"), "--format", "json")
     customers = ("--customers", str(sample / "storefront.csv"))
-    status, out, err = await tillbridge("replay", str(sample / "pos.csv"), *customers, *where, folder=data_dir)
+    status, out, err = await tillbridge("replay", "sales", str(sample / "pos.csv"), *customers, *where, folder=data_dir)
     assert status == 0, err
     first = report(out)
     assert (first["confirmed"], first["confirmed_before"], first["failed"]) == (2024, 0, 0)
     assert first["vouchers"] == 120  # 48 rows name nobody, 72 name somebody who cannot be told for sure
     async with open_database(rig.settings, size=2) as db:
         before = await totals(db)
-        status, out, err = await tillbridge("replay", str(sample / "pos.csv"), *where, folder=data_dir)
+        status, out, err = await tillbridge("replay", "sales", str(sample / "pos.csv"), *where, folder=data_dir)
         assert status == 0, err
         second = report(out)
         assert (second["confirmed"], second["confirmed_before"], second["failed"]) == (0, 2024, 0)
@@ -100,7 +100,7 @@ async def test_a_hub_killed_in_the_middle_loses_nothing_and_doubles_nothing(
     # The replay keeps trying while the hub is gone, as a register would; the hub comes back on the same data.
     async with open_database(rig.settings, size=2) as db, hub_process(rig) as hub:
         where = at_hub(hub, rig)
-        command = tillbridge("replay", str(sample / "pos.csv"), *where, folder=data_dir)
+        command = tillbridge("replay", "sales", str(sample / "pos.csv"), *where, folder=data_dir)
         replaying = asyncio.create_task(command)
         for _ in range(2):
             issued = await killed_in_the_middle(hub, db, replaying)
@@ -113,7 +113,7 @@ async def test_a_hub_killed_in_the_middle_loses_nothing_and_doubles_nothing(
         after = await totals(db)
         assert sum(total.entries for total in after if total.account.startswith("owed:")) == 2024
         assert sum(total.amount for total in after if total.currency == "USD") == 0
-        status, out, err = await tillbridge("replay", str(sample / "pos.csv"), *where, folder=data_dir)
+        status, out, err = await tillbridge("replay", "sales", str(sample / "pos.csv"), *where, folder=data_dir)
         assert (status, report(out)["confirmed_before"]) == (0, 2024), err
         assert await totals(db) == after
 
@@ -122,13 +122,13 @@ async def test_a_replay_that_was_stopped_goes_on_where_it_was(rig: Rig, sample: 
     async with open_database(rig.settings, size=2) as db, hub_process(rig) as hub:
         where = at_hub(hub, rig)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tillbridge.cli", "replay", str(sample / "pos.csv"), *where, cwd=data_dir
+            sys.executable, "-m", "tillbridge.cli", "replay", "sales", str(sample / "pos.csv"), *where, cwd=data_dir
         )
         while sum(total.entries for total in await totals(db)) < 600:  # noqa: ASYNC110 - another process issues
             await asyncio.sleep(0.01)
         process.kill()
         await process.wait()
-        status, out, err = await tillbridge("replay", str(sample / "pos.csv"), *where, folder=data_dir)
+        status, out, err = await tillbridge("replay", "sales", str(sample / "pos.csv"), *where, folder=data_dir)
         assert status == 0, err
         shown = report(out)
         assert shown["confirmed_before"] > 0
@@ -161,7 +161,7 @@ async def test_a_bad_row_is_listed_and_the_rest_goes_on(rig: Rig, data_dir: Path
         + b"T10,006,4,op07,2026-11-20T10:00:09-05:00,store_credit,refund,12.50,USD,,,,\n"
     )
     where = ("--data-dir", str(data_dir), "--stack", str(rig.settings.stack))
-    status, out, err = await tillbridge("replay", str(bad), *where, "--format", "json", folder=data_dir)
+    status, out, err = await tillbridge("replay", "sales", str(bad), *where, "--format", "json", folder=data_dir)
     assert status == 1, err
     shown = report(out)
     assert shown["confirmed"] == 2
@@ -170,7 +170,7 @@ async def test_a_bad_row_is_listed_and_the_rest_goes_on(rig: Rig, data_dir: Path
     named = {3: "amount", 4: "occurred_at", 5: "cells", 6: "amount", 7: "kind", 8: "store", 9: "UTF-8", 10: "amount"}
     for row, word in named.items():
         assert word in reasons[row][1], reasons[row]
-    status, out, _ = await tillbridge("replay", str(bad), *where, folder=data_dir)
+    status, out, _ = await tillbridge("replay", "sales", str(bad), *where, folder=data_dir)
     assert status == 1
     assert "row 3 (T2): amount: 10.005 is finer than USD allows" in out
     async with open_database(rig.settings, size=2) as db:
@@ -185,7 +185,7 @@ async def test_a_quote_or_a_key_that_is_wrong_spoils_its_own_row_alone(rig: Rig,
     file = data_dir / "quotes.csv"
     file.write_bytes(rows(*lines))
     where = ("--data-dir", str(data_dir), "--stack", str(rig.settings.stack), "--format", "json")
-    status, out, err = await tillbridge("replay", str(file), *where, folder=data_dir)
+    status, out, err = await tillbridge("replay", "sales", str(file), *where, folder=data_dir)
     assert status == 1, err
     shown = report(out)
     assert (shown["confirmed"], shown["failed"]) == (27, 3)
@@ -197,8 +197,8 @@ async def test_the_same_sales_in_another_zone_are_the_same_sales(rig: Rig, data_
     file.write_bytes(rows(GOOD))
     other.write_bytes(rows(GOOD.replace("10:00:00-05:00", "15:00:00Z")))
     where = ("--data-dir", str(data_dir), "--stack", str(rig.settings.stack))
-    assert (await tillbridge("replay", str(file), *where, folder=data_dir))[1].startswith("1 confirmed")
-    status, out, err = await tillbridge("replay", str(other), *where, folder=data_dir)
+    assert (await tillbridge("replay", "sales", str(file), *where, folder=data_dir))[1].startswith("1 confirmed")
+    status, out, err = await tillbridge("replay", "sales", str(other), *where, folder=data_dir)
     assert (status, "1 were confirmed before" in out) == (0, True), err
 
 
@@ -215,7 +215,7 @@ async def test_a_file_that_is_no_export_is_refused_whole(rig: Rig, data_dir: Pat
     wrong = data_dir / "wrong.csv"
     wrong.write_bytes(text)
     where = ("--data-dir", str(data_dir), "--stack", str(rig.settings.stack))
-    status, _, err = await tillbridge("replay", str(wrong), *where, folder=data_dir)
+    status, _, err = await tillbridge("replay", "sales", str(wrong), *where, folder=data_dir)
     assert status == 2
     assert word in err
 
@@ -224,7 +224,7 @@ async def test_a_byte_order_mark_and_windows_lines_are_no_fault(rig: Rig, data_d
     file = data_dir / "bom.csv"
     file.write_bytes(b"\xef\xbb\xbf" + rows(GOOD).replace(b"\n", b"\r\n"))
     where = ("--data-dir", str(data_dir), "--stack", str(rig.settings.stack))
-    status, out, err = await tillbridge("replay", str(file), *where, folder=data_dir)
+    status, out, err = await tillbridge("replay", "sales", str(file), *where, folder=data_dir)
     assert (status, out.startswith("1 confirmed")) == (0, True), err
 
 
@@ -232,11 +232,11 @@ async def test_a_wrong_key_and_an_absent_hub_are_said_plainly(rig: Rig, sample: 
     file = str(sample / "pos.csv")
     async with hub_process(rig) as hub:
         where = ("--hub", hub.url, "--data-dir", str(data_dir))
-        status, _, err = await tillbridge("replay", file, *where, "--key", "tb_wrong", folder=data_dir)
+        status, _, err = await tillbridge("replay", "sales", file, *where, "--key", "tb_wrong", folder=data_dir)
         assert status == 2
         assert "unknown or was revoked" in err
         url = hub.url
     gone = ("--hub", url, "--data-dir", str(data_dir), "--key", "tb_any", "--patience", "1")
-    status, _, err = await tillbridge("replay", file, *gone, folder=data_dir)
+    status, _, err = await tillbridge("replay", "sales", file, *gone, folder=data_dir)
     assert status == 2
     assert "Run the same command again" in err

@@ -16,6 +16,7 @@ from tillbridge.ledger.model import REFUSALS, STATES, VERBS, State, Verb
 from tillbridge.ledger.states import BIRTHS, TRANSITIONS
 from tillbridge.simulate import erp, processor, storefront, till
 from tillbridge.simulate.faults import DEMO, SWITCHES
+from tillbridge.stack.assess import CRITERIA
 
 RETRY_WORDS: Final = {
     "safe": "the same key again, later",
@@ -188,3 +189,12 @@ def _span(row: Row) -> str:
 def _sourced(row: Row) -> str:
     dated = f" ({row.source_date})" if row.source_date else ""
     return f"{row.source}{dated}. {row.note}".strip()
+
+
+def map_criteria() -> str:
+    """What is asked of a hop when its map is assessed."""
+    rows = [
+        (f"`{one.name}`", one.asks, f"{one.weight}, structural" if one.structural else str(one.weight), one.mend)
+        for one in CRITERIA
+    ]
+    return table(("criterion", "what it asks", "weight", "what to do where it is not met"), rows)

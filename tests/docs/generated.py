@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.docs import books, commands, interface, picture, verify
+from tests.docs import books, commands, interface, picture, verify, watch
 from tests.docs.pages import DOCS
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
@@ -34,6 +34,9 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "law-words": books.law_words,
     "law-rows": books.law_rows,
     "verify-checks": verify.checks,
+    "metrics": watch.metrics,
+    "alerts": watch.alerts,
+    "map-criteria": books.map_criteria,
 }
 """What is made, by the name that its markers carry."""
 

@@ -26,6 +26,7 @@ from tillbridge.kernel.errors import (
     InFlight,
     NotAllowed,
     NotFound,
+    NotSigned,
     TillbridgeError,
     TooMany,
 )
@@ -46,10 +47,12 @@ _ERRORS: Final[tuple[tuple[str, TillbridgeError], ...]] = (
     ("the key was used for another request", Conflict("", "", UUID(int=0))),
     ("a second person turned it down", Decided("turned-down", "")),
     ("a second person has decided otherwise", Decided("already-decided", "")),
+    ("what was to be moved or taken back has been spent", Decided("already-spent", "")),
     ("a request with this key is being worked on", InFlight("")),
     ("nothing is known by this name", NotFound("", "")),
     ("no key, an unknown key, or a revoked one", NotAllowed("", known=False)),
     ("the key lacks the right, or is for another store or register", NotAllowed("", known=True)),
+    ("the signature of a message does not hold; `field` names the header", NotSigned("", "", "", "")),
     ("too many look-ups of codes failed; `Retry-After` says when to ask again", TooMany("too-many-lookups", "", 1)),
     ("the database does not answer", DatabaseAway("")),
 )

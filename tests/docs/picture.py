@@ -24,7 +24,7 @@ _TRAFFIC: Final = {
 def demo_stack() -> Stack:
     """The map that the demo runs on, at addresses that lead nowhere."""
     urls = {name: f"http://{name}.example" for name in NAMES}
-    secrets = {f"TILLBRIDGE_SECRET_{name.upper()}": "x" for name in NAMES}
+    secrets = {f"TILLBRIDGE_SECRET_{name.upper()}": name for name in NAMES}
     return parse(rig._MAP.format(**urls, pace=rig._PACE), "stack.toml", secrets)
 
 

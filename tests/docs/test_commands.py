@@ -71,7 +71,7 @@ def test_calls_are_told_from_the_rest_of_a_line(line: str, words: list[list[str]
         ("demo --credits many", "not a valid integer"),
         ("key add till", "role is missing"),
         ("key list --format xml", "is not one of"),
-        ("replay", "file is missing"),
+        ("replay sales", "file is missing"),
         ("trail T1 T2", "nobody reads T2"),
         ("bridge", "is no command"),
         ("db", "name a command"),
@@ -81,14 +81,16 @@ def test_what_is_not_taken_is_found(line: str, part: str) -> None:
     assert part in fault(line.split())
 
 
-@pytest.mark.parametrize("line", ["--version", "--help", "db --help", "trail T1 --format csv", "replay not-there.csv"])
+@pytest.mark.parametrize(
+    "line", ["--version", "--help", "db --help", "trail T1 --format csv", "replay sales not-there.csv"]
+)
 def test_what_is_taken_passes(line: str) -> None:
     assert not fault(line.split())
 
 
 def test_continued_lines_are_one() -> None:
-    assert typed("$ tillbridge replay a.csv \\\n    --format json\n2 confirmed\n$ ls\n") == [
-        "tillbridge replay a.csv      --format json",
+    assert typed("$ tillbridge replay sales a.csv \\\n    --format json\n2 confirmed\n$ ls\n") == [
+        "tillbridge replay sales a.csv      --format json",
         "ls",
     ]
     assert typed("$ curl -d '{\n$ 1\n}'\nanswer\n$ ls\n") == ["curl -d '{\n$ 1\n}'", "ls"]

@@ -11,12 +11,15 @@ from tillbridge.api.audit import Audit
 from tillbridge.api.bodies.fields import BODY_MAX, LONG_BODY_MAX
 from tillbridge.api.docs import add_docs
 from tillbridge.api.keys import Keys
+from tillbridge.api.metrics import Metrics
 from tillbridge.api.model import Denial
 from tillbridge.api.problems import failed, problem, unforeseen
-from tillbridge.api.requests import AUDIT, HUB, IN_FLIGHT, KEYS, RIGHT, WHO, handler_of
+from tillbridge.api.requests import AUDIT, HUB, IN_FLIGHT, KEYS, REFUSED_EVENTS, RIGHT, WHO, handler_of
 from tillbridge.api.routes import ROUTES
+from tillbridge.api.signs import Signs
+from tillbridge.api.watched import add_metrics, watched
 from tillbridge.checkpoint.sentences import CASHIER
-from tillbridge.kernel.errors import BadInput, DatabaseFault, NotAllowed, TillbridgeError, TooMany
+from tillbridge.kernel.errors import BadInput, DatabaseFault, NotAllowed, NotSigned, TillbridgeError, TooMany
 from tillbridge.wiring import Hub
 
 _LOG: Final = logging.getLogger("tillbridge.api")
@@ -77,6 +80,8 @@ def _remember(request: web.Request, error: TillbridgeError) -> None:
     if isinstance(error, NotAllowed):
         request[_REASON] = error.reason
         request[WHO] = request.get(WHO) or error.who
+    elif isinstance(error, NotSigned):
+        request[_REASON] = error.reason
     elif isinstance(error, TooMany):
         request[_REASON] = error.code
 
@@ -106,12 +111,15 @@ def _of_http(error: web.HTTPException) -> web.Response:
 
 def make_app(hub: Hub) -> web.Application:
     """The endpoints of ROUTES and the documentation, on a running hub. Pages for people are added by the caller."""
-    app = web.Application(middlewares=[audited, problems], client_max_size=LONG_BODY_MAX)
+    app = web.Application(middlewares=[watched, audited, problems], client_max_size=LONG_BODY_MAX)
     app[HUB] = hub
+    metrics = Metrics(Signs(hub.db, hub.stack, hub.clock))
+    add_metrics(app, hub, metrics)
     app[KEYS] = Keys(hub.db, hub.clock)
     app[AUDIT] = Audit(hub.db, hub.clock, hub.ids)
     app.cleanup_ctx.append(_auditing)
     app[IN_FLIGHT] = set()
+    app[REFUSED_EVENTS] = metrics.refused_webhook
     for route in ROUTES:
         app.router.add_route(route.method, route.path, handler_of(route))
     add_docs(app)

@@ -33,9 +33,9 @@ _NOWHERE: Final = "\0"
 
 
 async def get_approvals(asked: Asked) -> web.Response:
-    """What waits for a second person, oldest first."""
-    limit = asked.limit()
-    found = await asked.hub.approvals.waiting(_read_place(asked.query("cursor")), limit)
+    """What waits for a second person, oldest first; of the store and register that the key is for, if it is for one."""
+    limit, cursor = asked.limit(), _read_place(asked.query("cursor"))
+    found = await asked.hub.approvals.waiting(cursor, limit, asked.actor.store, asked.actor.register)
     following = _write_place(found[-1]) if len(found) == limit else None
     return answer({"approvals": [shapes.approval(one) for one in found], "next": following})
 

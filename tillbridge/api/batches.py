@@ -21,6 +21,7 @@ from tillbridge.api.outcomes import Told, confirmed, moved, told
 from tillbridge.api.problems import failed, unforeseen
 from tillbridge.api.requests import AUDIT, Asked, answer
 from tillbridge.api.verbs import DOOR_OF, VERB_DOORS, About
+from tillbridge.api.watched import METRICS
 from tillbridge.checkpoint.model import Prepared, Sale
 from tillbridge.credit.model import Submitted
 from tillbridge.kernel.actor import Right
@@ -83,7 +84,7 @@ async def post_batch(asked: Asked) -> web.Response:
     items = [await _taken_in(asked, place, bytes(raw)) for place, raw in enumerate(batch.commands)]
     await _find_customers(asked, [item for item in items if item.told is None and item.sale is not None])
     await _post(asked, [item for item in items if item.told is None and item.command is not None])
-    return answer({"answers": [_shown(item) for item in items]})
+    return answer({"answers": [_shown(asked, item) for item in items]})
 
 
 async def _taken_in(asked: Asked, place: int, raw: bytes) -> _Item:
@@ -207,9 +208,11 @@ def _note(asked: Asked, item: _Item, status: int, reason: str) -> None:
     request.app[AUDIT].note(denial)
 
 
-def _shown(item: _Item) -> dict[str, Any]:
+def _shown(asked: Asked, item: _Item) -> dict[str, Any]:
     """One answer: what the endpoint of the command would have answered."""
     came = item.told
     if came is None:
         raise AssertionError(f"command {item.place} has no answer")
+    if came.code:
+        asked.request.app[METRICS].refused(came.code)
     return {"key": item.key, "status": came.status, "body": came.body, "replay": came.replay}

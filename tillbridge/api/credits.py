@@ -8,7 +8,6 @@ from aiohttp import web
 
 from tillbridge.api import shapes
 from tillbridge.api.bodies.credits import InquiryBody, IssueBody
-from tillbridge.api.bodies.reading import read_code, read_pin
 from tillbridge.api.clearing import cleared, count_refusal
 from tillbridge.api.intake import Intake, customer_of, sale_of
 from tillbridge.api.outcomes import Told, confirmed, moved
@@ -18,7 +17,9 @@ from tillbridge.api.verbs import VerbDoor
 from tillbridge.checkpoint.facts import checkpoint_facts
 from tillbridge.credit.burn import in_burn_order
 from tillbridge.credit.lookup import NOBODY, Inquiry
+from tillbridge.credit.reading import read_code, read_pin
 from tillbridge.diagnose.lookup import trail_of
+from tillbridge.identity import store as people
 from tillbridge.kernel.actor import Right
 from tillbridge.kernel.clock import parse_time
 from tillbridge.kernel.errors import BadInput, NotFound
@@ -30,9 +31,13 @@ from tillbridge.ledger.model import REFUSAL_BY_CODE, CreditNow
 async def post_credit(asked: Asked) -> web.Response:
     """Issue a credit at a register and confirm it before the customer leaves."""
     body: IssueBody = await asked.body(IssueBody)
-    sale = await cleared(
-        asked.hub, asked.actor, await sale_of(Intake(asked.hub, asked.actor, asked.key()), body)
-    )  # fmt: skip
+    return await issue(asked, asked.key(), body)
+
+
+async def issue(asked: Asked, key: str, body: IssueBody) -> web.Response:
+    """Issue a credit under a key, wherever the body came in."""
+    intake = Intake(asked.hub, asked.actor, key, trace=asked.trace())
+    sale = await cleared(asked.hub, asked.actor, await sale_of(intake, body))
     if isinstance(sale, Told):
         return sale.alone()
     outcome = await asked.hub.checkpoint.issue(sale, asked.patience())
@@ -46,7 +51,7 @@ def post_of(door: VerbDoor) -> Endpoint:
     async def post(asked: Asked) -> web.Response:
         body: Any = await asked.body(door.body)
         about = asked.path("id") if door.about else ""
-        intake = Intake(asked.hub, asked.actor, asked.key(), about)
+        intake = Intake(asked.hub, asked.actor, asked.key(), about, trace=asked.trace())
         await intake.check_times(body)
         command = await cleared(asked.hub, asked.actor, await door.write(intake, body))
         if isinstance(command, Told):
@@ -101,12 +106,14 @@ async def get_trail(asked: Asked) -> web.Response:
 async def post_inquiry(asked: Asked) -> web.Response:
     """What a code is worth. Whatever stands against telling, the answer is the same."""
     body: InquiryBody = await asked.body(InquiryBody)
+    customer = await _inquired(asked, body.customer)
     inquiry = Inquiry(
         asker=asked.actor.name,
         card_present=asked.actor.may(Right.CARD_PRESENT),
         code=read_code(body.code),
         pin=read_pin(body.pin),
-        customer=await _inquired(asked, body.customer),
+        customer=customer,
+        same_person=frozenset(await people.same_person(asked.hub.db, customer)) if customer else frozenset(),
     )
     credit_id = await asked.hub.lookup.look_up(inquiry)
     if credit_id is None:
@@ -127,7 +134,8 @@ async def get_customer_credits(asked: Asked) -> web.Response:
     is our id, or `system:account`."""
     customer_id = await customer_of(asked.hub, asked.path("id"), "id")
     at, totals = asked.hub.clock.now(), dict[str, int]()
-    theirs = await ledger.credits_of_owner(asked.hub.db, customer_id)
+    ids = await people.same_person(asked.hub.db, customer_id)
+    theirs = await ledger.credits_of_owner(asked.hub.db, *ids)
     spendable, others = in_burn_order(theirs, asked.hub.stack.burn, at)
     credits_now = [*spendable, *others]
     for one in credits_now:
@@ -135,6 +143,7 @@ async def get_customer_credits(asked: Asked) -> web.Response:
     return answer(
         {
             "customer_id": str(customer_id),
+            "same_person": [str(one) for one in ids if one != customer_id],
             "credits": [shapes.credit(one, at) for one in credits_now],
             "totals": [
                 {"currency": name, "available": Money(sum_, name).text()} for name, sum_ in sorted(totals.items())

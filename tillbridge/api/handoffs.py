@@ -1,21 +1,22 @@
-"""Endpoints on handoffs and reviews: what is on its way, what is stuck, and setting it going again."""
+"""Endpoints on handoffs: what is on its way, what is stuck, and setting it going again."""
 
+from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from aiohttp import web
 
 from tillbridge.api import shapes
+from tillbridge.api.bodies.handoffs import ConclusionBody, ReplaysBody
 from tillbridge.api.requests import Asked, answer
-from tillbridge.checkpoint import store as checkpoint
-from tillbridge.handoff import replay
+from tillbridge.handoff import conclude, replay
 from tillbridge.handoff import store as handoffs
-from tillbridge.handoff.model import State
+from tillbridge.handoff.model import OVER, Conclusion, HandoffView, State
+from tillbridge.handoff.replay import Selection
 from tillbridge.kernel.errors import BadInput, NotFound
 
 LATE: Final = "late"
-LISTED: Final = (LATE, *(state.value for state in State if state is not State.CONFIRMED))
-"""What `state` may be: every state but confirmed, and late."""
+LISTED: Final = (LATE, *(state.value for state in State if state not in OVER))
+"""What `state` may be: every state in which something is owed, and late."""
 
 
 async def get_handoffs(asked: Asked) -> web.Response:
@@ -30,37 +31,72 @@ async def get_handoffs(asked: Asked) -> web.Response:
 
 async def post_replay(asked: Asked) -> web.Response:
     """Set a dead or parked handoff going again, with the same key as ever."""
-    credit_id, version, hop = _place(asked.path("id"))
-    kept = [
-        one for one in await handoffs.of_credit(asked.hub.db, credit_id) if one.version == version and one.hop == hop
-    ]
-    if not kept:
-        raise NotFound("handoff", asked.path("id"))
-    replayed = await replay.replay_one(asked.hub.db, asked.hub.clock.now(), credit_id, hop, version)
-    asked.hub.deliverer.wake([hop])
-    return answer({"id": asked.path("id"), "replayed": bool(replayed)}, status=202)
-
-
-def _place(text: str) -> tuple[UUID, int, str]:
-    credit, _, rest = text.partition(".")
-    version, _, hop = rest.partition(".")
-    try:
-        return UUID(credit), int(version), hop
-    except ValueError:
-        raise BadInput("id", "this is no id of a handoff", "Use the id that GET /v1/handoffs answers.") from None
-
-
-async def get_reviews(asked: Asked) -> web.Response:
-    """What waits for a person, oldest first: unidentified customers, then handoffs whose outcome is unknown."""
-    limit = asked.limit()
-    reviews = await checkpoint.open_reviews(asked.hub.db, checkpoint.read_place(asked.query("cursor")), limit)
+    kept = await _kept(asked)
     now = asked.hub.clock.now()
-    parked, _ = await handoffs.page(asked.hub.db, now, State.PARKED, limit=limit)
-    following = checkpoint.write_place(reviews[-1]) if len(reviews) == limit else None
-    return answer(
-        {
-            "reviews": [shapes.review(one) for one in reviews],
-            "unknown_outcomes": [shapes.handoff(one, now) for one in parked],
-            "next": following,
-        }
+    replayed = await replay.replay_one(asked.hub.db, now, kept.credit_id, kept.hop, kept.version)
+    asked.hub.deliverer.wake([kept.hop])
+    return answer({"id": asked.path("id"), "replayed": replayed}, status=202)
+
+
+async def post_replays(asked: Asked) -> web.Response:
+    """Set all that fit a description going again, or say which those are."""
+    body: ReplaysBody = await asked.body(ReplaysBody)
+    chosen = Selection(
+        replay.states_of(body.state),
+        body.hop,
+        body.since,
+        body.until,
+        body.reason_code,
+        tuple(replay.read_id(text) for text in body.ids) if body.ids else None,
     )
+    hub, now = asked.hub, asked.hub.clock.now()
+    if body.dry_run:
+        seen = await replay.preview(hub.db, chosen)
+        counts = [
+            {"hop": one.hop, "state": one.state.value, "reason_code": one.reason_code or None, "count": one.count}
+            for one in seen.counts
+        ]
+        first = [shapes.handoff(one, now) for one in seen.first]
+        return answer({"dry_run": True, "count": seen.count, "counts": counts, "first": first}, status=202)
+    replayed = await replay.replay_selected(hub.db, now, chosen)
+    hub.deliverer.wake()
+    return answer({"dry_run": False, "replayed": replayed}, status=202)
+
+
+async def post_conclude(asked: Asked) -> web.Response:
+    """Write down what a person found out about a handoff: it is there, or it is not."""
+    body: ConclusionBody = await asked.body(ConclusionBody)
+    if body.there and body.give_up:
+        raise BadInput("give_up", "what is there cannot be given up", "Send one of the two.")
+    kept, hub, now = await _kept(asked), asked.hub, asked.hub.clock.now()
+    if not body.there and not body.give_up:
+        changed = await replay.replay_one(hub.db, now, kept.credit_id, kept.hop, kept.version)
+        hub.deliverer.wake([kept.hop])
+        state = State.DUE if changed else kept.state
+    else:
+        said = await _said(asked, kept, body, now)
+        hub.deliverer.note(said)
+        changed, state = said.changed, said.settled.state
+    return answer({"id": asked.path("id"), "changed": changed, "state": state.value})
+
+
+async def _said(asked: Asked, kept: HandoffView, body: ConclusionBody, now: datetime) -> Conclusion:
+    hub, who = asked.hub, asked.actor.name
+    if body.there:
+        said = await conclude.confirm_by_hand(
+            hub.db, hub.stack, kept.event_id, kept.hop, now, who, body.reference, body.note
+        )
+    else:
+        said = await conclude.give_up_by_hand(hub.db, kept.event_id, kept.hop, now, who, body.note)
+    if said is None:
+        raise NotFound("handoff", asked.path("id"))
+    return said
+
+
+async def _kept(asked: Asked) -> HandoffView:
+    """The handoff in the path. Raises BadInput, NotFound."""
+    credit_id, hop, version = replay.read_id(asked.path("id"))
+    for one in await handoffs.of_credit(asked.hub.db, credit_id):
+        if one.version == version and one.hop == hop:
+            return one
+    raise NotFound("handoff", asked.path("id"))

@@ -1,25 +1,27 @@
 """From a body to a command: who asks, with which key, about what. What is wrong is told before anything is posted."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
+
+from msgspec import structs
 
 from tillbridge.api.bodies.credits import IssueBody
 from tillbridge.api.bodies.fields import ExpectedBody
-from tillbridge.api.bodies.reading import (
+from tillbridge.api.bodies.reading import read_hold_end, read_id
+from tillbridge.checkpoint.model import Sale
+from tillbridge.credit.reading import (
     check_calendar,
     check_expiry,
     check_occurred,
     read_amount,
     read_code,
-    read_hold_end,
-    read_id,
     read_moment,
     read_pin,
 )
-from tillbridge.checkpoint.model import Sale
 from tillbridge.identity import store as people
 from tillbridge.identity.model import Given
 from tillbridge.kernel.actor import Actor
@@ -27,19 +29,23 @@ from tillbridge.kernel.errors import BadInput, NotFound
 from tillbridge.kernel.money import Money
 from tillbridge.ledger import store as ledger
 from tillbridge.ledger.model import Origin
+from tillbridge.stack.model import Role
 from tillbridge.wiring import Hub
+
+_CUSTOMER_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
     """Who asks, with which idempotency key, and about what: `about` is an id as a text, `field` the place where it
-    stood."""
+    stood. `trace` is the traceparent of the request, for what begins a credit; blank for none."""
 
     hub: Hub
     actor: Actor
     key: str
     about: str = ""
     field: str = "id"
+    trace: str = ""
 
     def credit(self) -> UUID:
         """The credit that the command is about. Raises BadInput."""
@@ -117,14 +123,25 @@ async def sale_of(intake: Intake, body: IssueBody) -> Sale:
         kind=body.kind,
         bucket=body.bucket,
         amount=read_amount(body.amount, body.currency),
-        given=Given(customer.email, customer.phone, customer.loyalty_id, customer.account_id),
+        given=replace(Given(**structs.asdict(customer)), account_id=_own_account(intake, customer.account_id)),
         code=read_code(body.code) if body.code else "",
         expires_at=moment_or_none(body, "expires_at"),
         pin=read_pin(body.pin),
         priority=body.priority,
         bearer=body.bearer,
         reason=body.reason,
+        trace=intake.trace,
     )
+
+
+def _own_account(intake: Intake, account_id: str) -> str:
+    """An account id as it is looked up. A storefront means its own accounts; what a register's clerk typed without a
+    system may be anybody's."""
+    actor, text = intake.actor, account_id.strip()
+    if not text or ":" in text or actor.system is None or _CUSTOMER_ID.fullmatch(text):
+        return account_id
+    role = intake.hub.stack.systems[actor.system].role if actor.system in intake.hub.stack.systems else None
+    return f"{actor.system}:{text}" if role is Role.STOREFRONT else account_id
 
 
 def moment_or_none(body: Any, field: str) -> datetime | None:

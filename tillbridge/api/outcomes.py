@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from tillbridge.api import shapes
-from tillbridge.api.problems import PROBLEM_TYPE, refused
+from tillbridge.api.problems import CODE, PROBLEM_TYPE, refused
 from tillbridge.api.requests import REPLAY, answer
 from tillbridge.checkpoint.model import Receipt, Turned
 from tillbridge.checkpoint.sentences import sentence
@@ -22,17 +22,19 @@ from tillbridge.wiring import Hub
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An answer to a command, to be sent by itself or as one of a batch."""
+    """An answer to a command, to be sent by itself or as one of a batch. `code` is that of a problem."""
 
     status: int
     body: Mapping[str, Any] | msgspec.Raw
     replay: bool = False
+    code: str = ""
 
     def alone(self) -> web.Response:
         """The answer by itself. A problem keeps its own type."""
         response = answer(self.body, status=self.status, replay=self.replay)
         if self.status >= 400:
             response.content_type = PROBLEM_TYPE
+            response[CODE] = self.code
         return response
 
 
@@ -40,7 +42,7 @@ def told(problem: web.Response) -> Told:
     """A problem as an answer to a command."""
     if not isinstance(problem.body, bytes):
         raise TypeError("a problem is made of bytes")
-    return Told(problem.status, msgspec.Raw(problem.body), problem.headers.get(REPLAY) == "true")
+    return Told(problem.status, msgspec.Raw(problem.body), problem.headers.get(REPLAY) == "true", problem.get(CODE, ""))
 
 
 async def moved(hub: Hub, done: str, command: Submitted, outcome: Answer) -> Told:

@@ -15,6 +15,7 @@ from tillbridge.kernel.errors import (
     InFlight,
     NotAllowed,
     NotFound,
+    NotSigned,
     Refusal,
     Retry,
     TillbridgeError,
@@ -22,6 +23,9 @@ from tillbridge.kernel.errors import (
 )
 
 PROBLEM_TYPE: Final = "application/problem+json"
+
+CODE: Final = web.ResponseKey("code", str)
+"""What an answer that is a problem carries for whoever counts: its code."""
 
 STATUS_OF_REFUSAL: Final[Mapping[str, int]] = {
     "amount-not-positive": 422,
@@ -58,7 +62,9 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "key-conflict": (422, "The key was used before for another request; `field` says what differs. Nothing was done."),
     "turned-down": (409, "A second person turned this down. Nothing was done, and the key will do nothing."),
     "already-decided": (409, "Somebody has decided otherwise about what waited for a second person."),
+    "already-spent": (409, "What was to be moved or taken back has been spent."),
     "in-flight": (409, "A request with this key is being worked on. Ask again in a moment."),
+    "bad-signature": (401, "The signature of a message does not hold, or is too old; `field` names the header."),
     "unknown-key": (401, "The bearer key is missing, unknown or revoked."),
     "not-allowed": (403, "The bearer key lacks the right, or is for another store or register."),
     "too-many-lookups": (429, "Too many look-ups of codes failed; `Retry-After` says when to ask again."),
@@ -85,12 +91,14 @@ def problem(
     """A problem document: what is wrong, which field, how to mend it, what to tell the customer, whether to retry."""
     said = {name: value for name, value in more.items() if value is not None}
     body = {"type": f"/docs#{code}", "title": title, "status": status, "detail": detail, "code": code}
-    return web.Response(
+    response = web.Response(
         status=status,
         body=msgspec.json.encode({**body, "cashier": cashier, "retry": retry, **said}),
         content_type=PROBLEM_TYPE,
         headers=headers,
     )
+    response[CODE] = code
+    return response
 
 
 def refused(refusal: Refusal, *, replay: bool = False) -> web.Response:
@@ -137,6 +145,9 @@ def failed(error: TillbridgeError) -> web.Response:
             return problem(404, "not-found", "Not found", text, cashier=CASHIER["not-found"], retry="never")
         case NotAllowed():
             return _not_allowed(error)
+        case NotSigned():
+            more = {"cashier": CASHIER["not-allowed"], "field": error.field, "mend": error.mend}
+            return problem(401, "bad-signature", "The signature does not hold", text, retry="safe", **more)
         case TooMany():
             more = {"cashier": CASHIER["too-many"], "headers": {"Retry-After": str(error.seconds)}}
             return problem(429, error.code, "Too many", text, retry="safe", **more)

@@ -14,23 +14,30 @@ from tillbridge.api.audit import Audit
 from tillbridge.api.bodies.fields import BODY_MAX
 from tillbridge.api.bodies.reading import read_body, read_id, read_key
 from tillbridge.api.keys import Keys, check_place, require
+from tillbridge.api.signed import reason_of, signer
 from tillbridge.kernel.actor import Actor, Right
-from tillbridge.kernel.errors import BadInput, InFlight
+from tillbridge.kernel.errors import BadInput, InFlight, TillbridgeError
 from tillbridge.wiring import Hub
 
 HUB: Final = web.AppKey("hub", Hub)
 KEYS: Final = web.AppKey("keys", Keys)
 AUDIT: Final = web.AppKey("audit", Audit)
 IN_FLIGHT: Final = web.AppKey("in_flight", set[str])
+REFUSED_EVENTS: Final[web.AppKey[Callable[[str], None]]] = web.AppKey("refused_events")
+"""Counts a message of a system that is turned away, by a word for the reason such as `bad-signature`."""
 
 WHO: Final = web.RequestKey("who", str)
 RIGHT: Final = web.RequestKey("right", str)
 """What a request carries for its audit line: the name of the key, and the right that was asked for."""
 
+TRACE: Final = web.RequestKey("trace", str)
+"""The traceparent of what a request leads to, where its caller brought one."""
+
 REPLAY: Final = "Idempotent-Replay"
 """The header that marks the first answer given again."""
 
 Endpoint = Callable[["Asked"], Awaitable[web.StreamResponse]]
+Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
 
 
@@ -69,6 +76,11 @@ class Asked:
         """The idempotency key. Raises BadInput."""
         return read_key(self.request.headers.get("Idempotency-Key"))
 
+    def trace(self) -> str:
+        """The trace that the caller brought, at the span of this request; blank when it brought none that can be
+        read."""
+        return str(self.request.get(TRACE, ""))
+
     async def body(self, shape: type[T] | object) -> T:
         """The body as its shape. Raises BadInput, aiohttp's HTTPRequestEntityTooLarge, and NotAllowed when it names a
         store or a register that the key is not for. Commands inside a list are the endpoint's to check."""
@@ -92,7 +104,9 @@ class Asked:
 class Route:
     """One endpoint: where, who may, what it takes and answers, in a sentence for the documentation.
 
-    `right` is None where anybody may ask. `change` marks what needs an idempotency key.
+    `right` is None where anybody may ask, and `excuse` says of a request that it needs no key all the same. `change`
+    marks what needs an idempotency key, `signed` what a system may send with the signature of its secret in place of a
+    key.
     """
 
     method: str
@@ -102,20 +116,24 @@ class Route:
     summary: str
     body: object = None
     change: bool = False
+    signed: bool = False
     status: int = 200
     body_max: int = BODY_MAX
     query: Mapping[str, str] = field(default_factory=dict)
+    excuse: Callable[[web.Request], bool] | None = None
 
 
-def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def handler_of(route: Route) -> Handle:
     """The route as aiohttp wants it: tell who asks, check the right, keep two requests of one key apart."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         hub = request.app[HUB]
-        if route.right is None:
+        if route.right is None or (route.excuse is not None and route.excuse(request)):
             return await route.endpoint(Asked(hub, Actor("", frozenset()), request))
         request[RIGHT] = route.right.value
-        actor = await request.app[KEYS].actor(request.headers.get("Authorization"))
+        actor = await signer(request, hub) if route.signed else None
+        if actor is None:
+            actor = await request.app[KEYS].actor(request.headers.get("Authorization"))
         request[WHO] = actor.name
         require(actor, route.right)
         asked = Asked(hub, actor, request, route.body_max)
@@ -123,7 +141,24 @@ def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResp
             return await route.endpoint(asked)
         return await _once_at_a_time(asked, route.endpoint, request.app[IN_FLIGHT])
 
-    return handle
+    return _counted(handle) if route.signed else handle
+
+
+def _counted(handle: Handle) -> Handle:
+    """Count by reason what is turned away."""
+
+    async def counting(request: web.Request) -> web.StreamResponse:
+        try:
+            response = await handle(request)
+        except (TillbridgeError, web.HTTPException) as error:
+            if reason := reason_of(error):
+                request.app[REFUSED_EVENTS](reason)
+            raise
+        if response.status >= 400:
+            request.app[REFUSED_EVENTS]("refused")
+        return response
+
+    return counting
 
 
 async def _once_at_a_time(asked: Asked, endpoint: Endpoint, in_flight: set[str]) -> web.StreamResponse:
@@ -153,8 +188,10 @@ __all__ = [
     "HUB",
     "IN_FLIGHT",
     "KEYS",
+    "REFUSED_EVENTS",
     "REPLAY",
     "RIGHT",
+    "TRACE",
     "WHO",
     "Asked",
     "Endpoint",

@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from tillbridge.api import approvals, batches, credits, events, handoffs, health, totals
+from tillbridge.api import approvals, batches, credits, events, handoffs, health, reviews, totals, watched
 from tillbridge.api.bodies.batches import BatchBody
 from tillbridge.api.bodies.credits import InquiryBody, IssueBody
 from tillbridge.api.bodies.fields import LONG_BODY_MAX
+from tillbridge.api.bodies.handoffs import ConclusionBody, ReplaysBody
 from tillbridge.api.bodies.repairs import DecisionBody
+from tillbridge.api.bodies.reviews import EvidenceBody, MergeBody, ReviewBody, UnlinkBody, UnlinkCreditBody
 from tillbridge.api.bodies.systems import SystemEvent
 from tillbridge.api.requests import Route
 from tillbridge.api.verbs import VERB_DOORS
@@ -77,8 +79,9 @@ ROUTES: Final[tuple[Route, ...]] = (
         "/v1/events/{system}",
         events.post_event,
         Right.EVENTS,
-        "What a system tells the hub: customers, and handoffs it confirms or refuses.",
+        "What a system tells the hub: sales, customers, and handoffs it confirms or refuses. With its key, or signed.",
         SystemEvent,
+        signed=True,
         status=202,
         body_max=LONG_BODY_MAX,
     ),
@@ -102,7 +105,96 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Set a dead or parked handoff going again.",
         status=202,
     ),
-    Route("GET", "/v1/reviews", handoffs.get_reviews, Right.CONSOLE, "What waits for a person.", query=PAGING),
+    Route(
+        "POST",
+        "/v1/handoffs/replays",
+        handoffs.post_replays,
+        Right.REPLAY,
+        "Set all dead or parked handoffs that fit going again. Unless `dry_run` is false, it only says which.",
+        ReplaysBody,
+        status=202,
+    ),
+    Route(
+        "POST",
+        "/v1/handoffs/{id}/conclude",
+        handoffs.post_conclude,
+        Right.REPLAY,
+        "Say what became of a handoff whose answer is missing: the system has it, or it is sent again, or given up.",
+        ConclusionBody,
+    ),
+    Route(
+        "GET",
+        "/v1/reviews",
+        reviews.get_reviews,
+        Right.CONSOLE,
+        "What waits for a person.",
+        query={
+            **PAGING,
+            "conflicts_cursor": "the same for the conflicts: `next_conflicts` of the page before",
+            "outcomes_cursor": "the same for the outcomes that are unknown: `next_outcomes` of the page before",
+        },
+    ),
+    Route(
+        "POST",
+        "/v1/reviews/{id}/decision",
+        reviews.post_decision,
+        Right.REVIEW,
+        "Decide about a review: the credit is linked to a customer, or left unclaimed; or about a conflict.",
+        ReviewBody,
+        change=True,
+    ),
+    Route(
+        "POST",
+        "/v1/reviews/{id}/undo",
+        reviews.post_undo_review,
+        Right.REVIEW,
+        "Take back the last decision about a review. A link only as long as nothing of the credit was spent.",
+        EvidenceBody,
+        change=True,
+    ),
+    Route(
+        "POST",
+        "/v1/decisions/{id}/undo",
+        reviews.post_undo,
+        Right.REVIEW,
+        "Take back a decision: a merge, an unlink, a link from a review.",
+        EvidenceBody,
+        change=True,
+    ),
+    Route(
+        "GET",
+        "/v1/customers/{id}",
+        reviews.get_customer,
+        Right.CONSOLE,
+        "Who a customer is: all ids of the person, accounts, identifiers, and what became of them.",
+    ),
+    Route(
+        "POST",
+        "/v1/customers/{id}/merge",
+        reviews.post_merge,
+        Right.REVIEW,
+        "Two customers are one person: both ids stay, and are looked up as one.",
+        MergeBody,
+        change=True,
+    ),
+    Route(
+        "POST",
+        "/v1/customers/{id}/unlink",
+        reviews.post_unlink,
+        Right.REVIEW,
+        "An account or an identifier is not this customer's.",
+        UnlinkBody,
+        change=True,
+    ),
+    Route(
+        "POST",
+        "/v1/credits/{id}/unlink",
+        reviews.post_unlink_credit,
+        Right.REVIEW,
+        "A credit was linked to the wrong customer: what is left of it moves, by void-and-reissue.",
+        UnlinkCreditBody,
+        change=True,
+    ),
     Route(
         "GET",
         "/v1/approvals",
@@ -133,6 +225,15 @@ ROUTES: Final[tuple[Route, ...]] = (
         Right.CONSOLE,
         "What each account holds. Positive is owed to customers.",
         query={"by": "Some of `bucket`, `store`, `state`, with commas; nothing for accounts and currencies alone."},
+    ),
+    Route(
+        "GET",
+        "/metrics",
+        watched.get_metrics,
+        Right.METRICS,
+        "How the hub and its hops are doing, for Prometheus; OpenMetrics for whoever accepts it. `TILLBRIDGE_METRICS`"
+        " says whether requests of this machine need no key.",
+        excuse=watched.near,
     ),
     Route("GET", "/healthz", health.get_healthz, None, "The process answers."),
     Route("GET", "/readyz", health.get_readyz, None, "The hub can confirm a credit."),

@@ -8,7 +8,7 @@ CREATE TABLE api.role (
     rights text[] NOT NULL CHECK (rights <@ ARRAY[
         'issue', 'activate', 'load', 'redeem', 'hold', 'refund', 'cash-out', 'card-present', 'read', 'batch', 'void',
         'reissue', 'transfer', 'expire', 'adjust', 'freeze', 'approve', 'import', 'chargeback', 'events', 'replay',
-        'console'
+        'review', 'console', 'metrics'
     ]),
     changed_at timestamptz -- null as long as it is as it came
 );
@@ -16,11 +16,12 @@ CREATE TABLE api.role (
 INSERT INTO api.role (name, rights) VALUES
     ('register', '{issue,activate,load,redeem,hold,refund,cash-out,card-present,read,batch}'),
     ('system', '{redeem,hold,refund,read,batch,events}'),
-    ('support', '{read,adjust,freeze,console}'),
+    ('support', '{read,adjust,freeze,review,console}'),
+    ('monitor', '{metrics}'),
     (
         'operations',
         '{issue,activate,load,redeem,hold,refund,cash-out,card-present,read,batch,void,reissue,transfer,expire,adjust,'
-        'freeze,approve,import,chargeback,events,replay,console}'
+        'freeze,approve,import,chargeback,events,replay,review,console,metrics}'
     );
 
 -- A key is shown once and kept as a hash. Revoking keeps the row: the trail names keys that are gone. A key may be

@@ -1,14 +1,18 @@
 """Answers as JSON: values of the trade to what the wire shows. Money leaves as decimal strings."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from tillbridge.checkpoint.model import HopLine, Receipt, VoucherLink
-from tillbridge.checkpoint.store import Review
+from tillbridge.checkpoint.store import Decision, Review
 from tillbridge.credit.approval import Approval
 from tillbridge.diagnose.trail import Fact, Trail
 from tillbridge.handoff.model import HandoffView
+from tillbridge.identity.masked import masked
+from tillbridge.identity.model import Conflict, Customer
+from tillbridge.identity.model import Line as PersonLine
 from tillbridge.kernel.clock import time_text
 from tillbridge.kernel.money import Money
 from tillbridge.ledger.model import CreditNow, Hold, Line, Total
@@ -198,6 +202,7 @@ def trail(one: Trail) -> Mapping[str, Any]:
             "hops": verdict.hops,
         },
         "facts": [fact(line) for line in one.facts],
+        "trace_id": one.trace_id,
     }
 
 
@@ -225,8 +230,8 @@ def handoff(one: HandoffView, now: datetime) -> Mapping[str, Any]:
     }
 
 
-def review(one: Review) -> Mapping[str, Any]:
-    """An item for a person."""
+def review(one: Review, candidates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """An item for a person; the candidates with their accounts as they are now."""
     return {
         "id": str(one.review_id),
         "kind": "unidentified-customer" if one.cause == "no-customer" else "conflicting-identity",
@@ -234,6 +239,68 @@ def review(one: Review) -> Mapping[str, Any]:
         "credit_id": str(one.credit_id),
         "sentence": one.sentence,
         "given": one.given,
-        "candidates": one.candidates,
+        "candidates": candidates,
         "opened_at": moment(one.opened_at),
     }
+
+
+def conflict(one: Conflict) -> Mapping[str, Any]:
+    """A value that several people have proved, masked."""
+    return {
+        "id": str(one.conflict_id),
+        "kind": "two-owners",
+        "identifier": one.kind.value,
+        "value": masked(one.kind.value, one.value),
+        "customers": [str(person) for person in one.people],
+        "opened_at": moment(one.opened_at),
+    }
+
+
+def decision(one: Decision, left: Sequence[UUID] = (), voucher: VoucherLink | None = None) -> Mapping[str, Any]:
+    """What a person decided. `left` are credits to be looked at after it; `voucher` is that of the credit that it left
+    with nobody."""
+    return {
+        "id": str(one.decision_id),
+        "decision": one.what,
+        "review_id": None if one.review_id is None else str(one.review_id),
+        "credit_id": None if one.credit_id is None else str(one.credit_id),
+        "customer_id": None if one.customer_id is None else str(one.customer_id),
+        "new_credit_id": None if one.new_credit_id is None else str(one.new_credit_id),
+        "undoes": None if one.undoes is None else str(one.undoes),
+        "evidence": one.evidence,
+        "decided_by": one.decided_by,
+        "decided_at": moment(one.decided_at),
+        "left_with": [str(credit_id) for credit_id in left],
+        "voucher": None if voucher is None else voucher_link(voucher),
+    }
+
+
+def person(one: Customer, lines: Sequence[PersonLine]) -> Mapping[str, Any]:
+    """A customer: all ids of the person, accounts, identifiers, and what became of them, newest first."""
+    return {
+        "customer_id": str(one.customer_id),
+        "same_person": [str(other) for other in one.merged],
+        "accounts": [f"{account.system}:{account.account_id}" for account in one.references],
+        "identifiers": [
+            {"kind": held.kind.value, "value": held.value, "verified": held.verified} for held in one.identifiers
+        ],
+        "history": [person_line(line) for line in lines],
+    }
+
+
+def person_line(one: PersonLine) -> Mapping[str, Any]:
+    """One line of what became of a customer."""
+    shown = {
+        "at": moment(one.at),
+        "what": one.what,
+        "customer_id": str(one.customer_id),
+        "other_id": None if one.other_id is None else str(one.other_id),
+        "identifier": one.kind,
+        "value": masked(one.kind, one.value),
+        "account": f"{one.system}:{one.account_id}" if one.account_id else "",
+        "since": moment(one.since),
+        "decision_id": None if one.decision_id is None else str(one.decision_id),
+        "by": one.decided_by,
+        "evidence": one.evidence,
+    }
+    return {name: value for name, value in shown.items() if value not in (None, "")}

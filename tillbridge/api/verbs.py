@@ -6,12 +6,14 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from tillbridge.api.bodies import credits, repairs, spending
-from tillbridge.api.bodies.reading import read_amount, read_code, read_moment, read_pin, read_place, read_some
+from tillbridge.api.bodies.reading import read_place, read_some
 from tillbridge.api.intake import Intake, moment_or_none, spelling
 from tillbridge.checkpoint.accepts import not_taken
 from tillbridge.credit import model as verbs
 from tillbridge.credit.burn import in_burn_order
 from tillbridge.credit.lookup import NOBODY
+from tillbridge.credit.reading import read_amount, read_code, read_moment, read_pin
+from tillbridge.identity import store as people
 from tillbridge.kernel.actor import Right
 from tillbridge.kernel.errors import BadInput
 from tillbridge.kernel.money import Money
@@ -61,6 +63,7 @@ async def _activate(intake: Intake, body: credits.ActivateBody) -> verbs.Submitt
         owner=await intake.customer(body.customer),
         named=spelling(body.customer),
         expires_at=moment_or_none(body, "expires_at"),
+        trace=intake.trace,
     )
 
 
@@ -83,7 +86,8 @@ async def _redeem_over(intake: Intake, body: spending.RedeemBody) -> verbs.Submi
         # Only where the key was answered before: what was typed then decides, and nothing is chosen anew.
         before = tuple(one for one in (await intake.answered(),) if one is not None)
         return verbs.RedeemOver(**intake.said(body), customer=NOBODY, credits=before, amount=amount, named=named)
-    theirs = await ledger.credits_of_owner(intake.hub.db, customer)
+    # Customers that were found to be one person spend as one.
+    theirs = await ledger.credits_of_owner(intake.hub.db, *await people.same_person(intake.hub.db, customer))
     first, _ = in_burn_order(theirs, intake.hub.stack.burn, intake.hub.clock.now())
     spendable = [one for one in first if one.currency == amount.currency]
     # What cannot be spent is named only where there is nothing else: the ledger then says that there is not enough.

@@ -13,7 +13,10 @@ def not_taken(stack: Stack, amount: Money, bucket: str) -> tuple[str, str] | Non
         return "currency", f"{amount.currency} is not taken, only {', '.join(authority.currencies)}"
     if authority.amount_max and not authority.currencies and amount.currency != home:
         return "currency", f"the limit of one credit is stated in {home} only, so {amount.currency} is not taken"
-    if not authority.amount_min or amount.currency != home or amount.minor <= 0:
+    if amount.currency != home or amount.minor <= 0:
         return None
-    least = parse(authority.amount_min, home)
-    return ("amount", f"{amount} is below the least that is taken, {least}") if amount < least else None
+    if authority.amount_min and amount < (least := parse(authority.amount_min, home)):
+        return "amount", f"{amount} is below the least that is taken, {least}"
+    if authority.denominations and amount.text() not in authority.denominations:
+        return "amount", f"{amount} is not taken, only {', '.join(authority.denominations)}"
+    return None

@@ -78,9 +78,10 @@ class Approvals:
             raise Decided("turned-down", f"{kept.decided_by} turned this down: {kept.reason}")
         return kept
 
-    async def waiting(self, after: tuple[Any, UUID], limit: int) -> list[Approval]:
-        """What waits, oldest first, behind a time and an id. Raises DatabaseError."""
-        return await store.waiting_approvals(self._db, after, limit)
+    async def waiting(self, after: tuple[Any, UUID], limit: int, place: str = "", register: str = "") -> list[Approval]:
+        """What waits, oldest first, behind a time and an id: of one store (`place`) and one register, blank for all.
+        Raises DatabaseError."""
+        return await store.waiting_approvals(self._db, after, limit, place, register)
 
     async def one(self, approval_id: UUID) -> Approval:
         """What waits, or waited. Raises NotFound, DatabaseError."""

@@ -42,6 +42,8 @@ TRIES_MAX: Final = 5
 WINDOW: Final = timedelta(hours=1)
 CODES_PER_CREDIT: Final = 6
 CODES_PER_CONTACT: Final = 6
+CODES_PER_BOTH: Final = 3
+"""Of one credit to one address: whoever has a voucher cannot use up what an address gets."""
 
 
 class ClaimState(StrEnum):
@@ -64,6 +66,7 @@ class Finish(StrEnum):
     EXPIRED = "expired"
     LOCKED = "locked"
     NO_ACCOUNT = "no-account"
+    UNSURE = "unsure"
     CLAIMED = "claimed"
     GONE = "gone"
     UNKNOWN = "unknown"
@@ -91,6 +94,10 @@ class Finished:
 
     finish: Finish
     tries_left: int = 0
+
+
+class _Changed(Exception):
+    """Whose address it is has changed since it was looked up: nothing is written."""
 
 
 class Claims:
@@ -139,22 +146,27 @@ class Claims:
             return Begun(None, "Codes go out by e-mail only. Type an e-mail address.")
         challenge_id = self._ids.new()
         one_time = f"{self._chance.randrange(10**ONE_TIME_DIGITS):0{ONE_TIME_DIGITS}d}"
-        if await self._open_challenge(challenge_id, looked.credit.credit_id, normal, one_time):
+        kept, allowed = await self._open_challenge(challenge_id, looked.credit.credit_id, normal, one_time)
+        if allowed:
             await self._send(normal.value, one_time, looked.credit)
-        return Begun(challenge_id)
+        return Begun(kept)
 
-    async def _open_challenge(self, challenge_id: UUID, credit_id: UUID, normal: Normal, one_time: str) -> bool:
-        """Keep a challenge; whether its code may go out. Past the limit a challenge is kept that no code answers:
-        the page looks the same, and there is nothing to guess."""
+    async def _open_challenge(
+        self, challenge_id: UUID, credit_id: UUID, normal: Normal, one_time: str
+    ) -> tuple[UUID, bool]:  # fmt: skip
+        """Keep a challenge; its id, and whether its code may go out. Past the limit one challenge is kept that no code
+        answers: the page looks the same, and there is nothing to guess."""
         now = self._clock.now()
         async with self._db.transaction() as tx:
             await store.lock_voucher(tx, credit_id)
-            of_credit, of_contact = await store.recent_challenges(tx, credit_id, normal.value, now - WINDOW)
-            allowed = of_credit < CODES_PER_CREDIT and of_contact < CODES_PER_CONTACT
+            await store.take_turn(tx, self._codes.token("contact", normal.value), now)
+            sent = await store.recent_challenges(tx, credit_id, normal.value, now - WINDOW)
+            most = (CODES_PER_CREDIT, CODES_PER_CONTACT, CODES_PER_BOTH)
+            allowed = all(count < limit for count, limit in zip(sent, most, strict=True))
             answer = self._hash(challenge_id, one_time) if allowed else self._chance.randbytes(len(NOTHING))
             contact, times = (normal.kind.value, normal.value), (now, now + CODE_LIFE)
-            await store.keep_challenge(tx, challenge_id, credit_id, contact, answer, times)
-        return allowed
+            kept = await store.keep_challenge(tx, challenge_id, credit_id, contact, answer, times, sent=allowed)
+        return kept, allowed
 
     async def finish(self, typed: str, challenge_id: UUID, one_time: str) -> Finished:
         """Link and activate, if the code is right. Done twice, it is done once."""
@@ -184,7 +196,9 @@ class Claims:
         # Only a verified owner: a profile that merely states the address may be somebody else's.
         owner = await people.customer_for_claim(self._db, proved.key)
         if owner is None:
-            return Finished(Finish.NO_ACCOUNT)
+            # Whoever proved the address may know that accounts have it, and none can be told from the others.
+            held = await people.owners_of(self._db, [proved.key])
+            return Finished(Finish.UNSURE if held else Finish.NO_ACCOUNT)
         now = self._clock.now()
         command = Claim(
             key=claim_key(credit.credit_id, challenge_id),
@@ -195,10 +209,15 @@ class Claims:
         )
 
         async def along(tx: Tx) -> None:
+            if await people.customer_for_claim(tx, proved.key) != owner:
+                raise _Changed
             await people.verify(tx, owner, proved, now)
             await store.finish_claim(tx, challenge_id, credit.credit_id, now, "claim")
 
-        answer = await self._desk.claim(command, along)
+        try:
+            answer = await self._desk.claim(command, along)
+        except _Changed:
+            return Finished(Finish.UNSURE)
         if isinstance(answer.result, Posted):
             return Finished(Finish.LINKED)
         return Finished(Finish.CLAIMED if answer.result.code == "already-claimed" else Finish.GONE)

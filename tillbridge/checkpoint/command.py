@@ -35,6 +35,7 @@ def command_of(sale: Sale, owner: UUID | None, codes: Codes) -> Issue:
         priority=sale.priority,
         reason=sale.reason,
         approver=sale.approver,
+        trace=sale.trace,
     )
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from tillbridge.credit.burn import PRIORITY
 from tillbridge.credit.model import Issue
-from tillbridge.identity.model import Given, Resolution
+from tillbridge.identity.masked import masked
+from tillbridge.identity.model import Candidate, Given, Resolution
 from tillbridge.kernel.errors import Refusal
 from tillbridge.kernel.money import Money
 from tillbridge.ledger.model import Origin, Posted
@@ -19,7 +20,7 @@ LineState = Literal["confirmed", "pending", "failed"]
 class Sale:
     """A credit to be issued, as the register rang it. `code` and `pin` are plain; a blank code is made, a blank PIN is
     none. `bearer` says that without a customer it belongs to whoever has it. `approver` agreed, where somebody had
-    to."""
+    to. `trace` is the traceparent that came with it, or blank."""
 
     key: str
     actor: str
@@ -36,6 +37,7 @@ class Sale:
     bearer: bool = False
     reason: str = ""
     approver: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +110,29 @@ def personal(given: Given) -> Mapping[str, str]:
         "phone": given.phone,
         "loyalty_id": given.loyalty_id,
         "account_id": given.account_id,
+        "name": given.name,
+        "street": given.street,
+        "place": given.place,
+        "postcode": given.postcode,
+        "birth_date": given.birth_date,
     }
     return {name: text for name, text in fields.items() if text}
+
+
+def kept_candidate(one: Candidate) -> Mapping[str, Any]:
+    """A candidate as it is kept with a review: its accounts, and field by field how it compares. What it holds is
+    masked: the review outlives the profile, and a look is enough to compare."""
+    return {
+        "customer_id": str(one.customer_id),
+        "accounts": [f"{account.system}:{account.account_id}" for account in one.accounts],
+        "score": one.score,
+        "reasons": [
+            {
+                "field": reason.kind.value,
+                "held": masked(reason.kind.value, reason.held),
+                "score": reason.score,
+                "sentence": reason.sentence,
+            }
+            for reason in one.reasons
+        ],
+    }

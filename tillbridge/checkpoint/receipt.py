@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from tillbridge.checkpoint.model import HopLine, LineState
 from tillbridge.handoff.model import CLAIM, HandoffView, NewHandoff
@@ -36,6 +37,7 @@ def routed_lines(stack: Stack, posted: Posted, amount: Money, bucket: str) -> tu
         currency=amount.currency,
         bucket=bucket,
         amount=amount,
+        born_on=posted.occurred_at.astimezone(ZoneInfo(stack.retailer.time_zone)).date(),
     )
     # What belongs to whoever has it is in nobody's account: no store front is told of it.
     bearer = posted.owner is None and posted.state is State.ACTIVE

@@ -9,9 +9,18 @@ from uuid import UUID
 from tillbridge.checkpoint import store
 from tillbridge.checkpoint.accepts import not_taken
 from tillbridge.checkpoint.command import command_of, for_bearer
-from tillbridge.checkpoint.model import HopLine, Prepared, Receipt, Sale, Turned, VoucherLink, personal
+from tillbridge.checkpoint.model import (
+    HopLine,
+    Prepared,
+    Receipt,
+    Sale,
+    Turned,
+    VoucherLink,
+    kept_candidate,
+    personal,
+)
 from tillbridge.checkpoint.receipt import entry_lines, kept_lines, routed_lines
-from tillbridge.checkpoint.sentences import sentence
+from tillbridge.checkpoint.sentences import plain_reason, sentence
 from tillbridge.checkpoint.tokens import claim_code, token_hash, voucher_link
 from tillbridge.checkpoint.voucher import amount_words
 from tillbridge.checkpoint.wait import Awaited, Settlements
@@ -35,6 +44,10 @@ from tillbridge.stack.model import Role, Stack
 MAKE_UP_AFTER: Final = timedelta(minutes=1)
 MAKE_UP_BACK: Final = timedelta(days=30)
 """The age of unclaimed credits without a voucher that are made up for."""
+
+CONTACTS_KEPT: Final = timedelta(days=1)
+GIVEN_KEPT: Final = timedelta(days=30)
+"""For how long the address of a one-time code is kept, and what a register sent, after its review was done."""
 
 _BEARER: Final = Unresolved("no-customer", "It belongs to whoever has it.")
 
@@ -135,10 +148,12 @@ class Checkpoint:
         return self._link(credit_id)
 
     async def make_up(self) -> int:
-        """Open the vouchers that a hub which died had no time to open, and close what is settled; how many were
-        opened. A register that is still trying gets a minute to bring what only it knows."""
+        """Open the vouchers that a hub which died had no time to open, close what is settled, and blank what is not
+        needed any more; how many were opened. A register that is still trying gets a minute to bring what only it
+        knows."""
         now = self._clock.now()
         await store.close_settled(self._db, now)
+        await store.forget(self._db, now - CONTACTS_KEPT, now - GIVEN_KEPT)
         missing = await store.without_voucher(self._db, now - MAKE_UP_BACK, now - MAKE_UP_AFTER)
         nothing = Unresolved("no-customer", "The hub stopped before it could keep what the register sent.")
         for credit_id in missing:
@@ -164,7 +179,8 @@ class Checkpoint:
         return Prepared(sale, found, command_of(sale, owner, self._codes), began)
 
     async def _recognise(self, asked: Sequence[_Asked]) -> list[Resolution]:
-        return await recognise(self._db, self._stack.retailer.country, [one.given for one in asked], ranked=False)
+        given = [one.given for one in asked]
+        return await recognise(self._db, self._stack.retailer.country, given, self._clock.now(), ranked=False)
 
     async def _queue(self, sale: Sale, posted: Posted, resolution: Resolution) -> None:
         """Keep the voucher and queue a review. Done again on a replay, because the hub may have died in between."""
@@ -177,18 +193,10 @@ class Checkpoint:
     async def _open(self, credit_id: Any, given: Given, why: Unresolved) -> None:
         now = self._clock.now()
         ranked = await candidates_for(self._db, self._stack.retailer.country, given) if personal(given) else ()
-        candidates = [
-            {
-                "customer_id": str(one.customer_id),
-                "accounts": [f"{account.system}:{account.account_id}" for account in one.accounts],
-                "score": one.score,
-                "reasons": [reason.sentence for reason in one.reasons],
-            }
-            for one in ranked
-        ]
+        candidates = [kept_candidate(one) for one in ranked]
         code = claim_code(self._codes, credit_id)
         review = store.Review(
-            self._ids.new(), credit_id, why.cause, why.sentence, personal(given), candidates, "open", now, None, ""
+            self._ids.new(), credit_id, why.cause, plain_reason(why), personal(given), candidates, "open", now, None, ""
         )
         async with self._db.transaction() as tx:
             await store.open_voucher(tx, token_hash(self._codes, code), credit_id, now)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from tillbridge.identity.model import NOUNS, Unresolved
+
 CASHIER: Final[Mapping[str, str]] = {
     "issued": "Done: {amount} is on the customer's account.",
     "issued-bearer": "Done: the card is worth {amount}, to whoever has it.",
@@ -27,6 +29,7 @@ CASHIER: Final[Mapping[str, str]] = {
     "expired": "Done: the credit has ended.",
     "turned-down": "A second person turned this down. Nothing was done.",
     "already-decided": "Somebody has decided this before. Look at it again.",
+    "already-spent": "It has been spent, so that it cannot be moved or taken back.",
     "bad-input": "The register sent something the hub cannot read. Nothing was done. Please call support.",
     "conflict": "This was recorded before with other details. Do not ring it again: look it up, or call support.",
     "in-flight": "Still working on it. Please wait a moment.",
@@ -41,3 +44,11 @@ CASHIER: Final[Mapping[str, str]] = {
 def sentence(outcome: str, **amounts: str) -> str:
     """The cashier's sentence for an outcome, with the amounts it names."""
     return CASHIER[outcome].format(**amounts)
+
+
+def plain_reason(why: Unresolved) -> str:
+    """Why nobody was linked, by kinds and without what was typed: it stays in trails when that has been blanked."""
+    kinds = dict.fromkeys(f"the {NOUNS[one.kind]}" for one in why.ignored if one.raw.strip())
+    if why.cause != "no-customer" or not kinds:
+        return why.sentence
+    return f"No usable identifier: {' and '.join(kinds)} cannot be used."

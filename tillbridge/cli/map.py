@@ -14,6 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tillbridge.cli.map_assess import assess_command
+from tillbridge.cli.map_draw import draw_command
+from tillbridge.cli.map_file import FILE, fault_line
+from tillbridge.cli.map_history import history_command
+from tillbridge.cli.map_spec import spec_command
 from tillbridge.kernel.errors import StackFault
 from tillbridge.stack.describe import accepted_words, checkpoint_words, longest_way, remarks, rule_words, trigger_words
 from tillbridge.stack.draw import span_words
@@ -25,14 +30,18 @@ FORMATS: Final = ("table", "json", "csv")
 
 @click.group(name="map")
 def map_group() -> None:
-    """Read the stack map: the systems, and the hops between them.
+    """The stack map: check it, draw it, print it, judge it.
 
     Example: tillbridge map check stack.toml
     """
 
 
+for _command in (draw_command, spec_command, assess_command, history_command):
+    map_group.add_command(_command)
+
+
 @map_group.command(name="check")
-@click.argument("file", type=click.Path(path_type=Path), envvar="TILLBRIDGE_STACK", default="stack.toml")
+@FILE
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How to list.")
 def check_command(file: Path, form: str) -> None:
     """Read FILE and say what it means, or what is wrong with it and where.
@@ -48,12 +57,6 @@ def check_command(file: Path, form: str) -> None:
         click.echo(fault_line(fault), err=True)
         sys.exit(2)
     _PRINTERS[form](stack)
-
-
-def fault_line(fault: StackFault) -> str:
-    """`file:line: problem. mend`; without the line when the file as a whole cannot be read."""
-    place = f"{fault.file}:{fault.line}" if fault.line else fault.file
-    return f"{place}: {fault.problem}. {fault.mend}"
 
 
 def _print_table(stack: Stack) -> None:

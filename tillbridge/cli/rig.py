@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import shutil
 import signal
@@ -124,16 +125,21 @@ class Rig:
         """The environment of the hub's process."""
         secrets = {f"TILLBRIDGE_SECRET_{name.upper()}": self.keys[name].secret for name in ("processor", "erp", "web")}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TILLBRIDGE_")}
-        return {**inherited, **secrets, "TILLBRIDGE_SMTP_URL": INBOX}
+        return {**inherited, **secrets, "TILLBRIDGE_SMTP_URL": INBOX, "TILLBRIDGE_LOG_LEVEL": "error"}
 
 
 @contextmanager
 def folder_for(purpose: str, kept: Path | None = None) -> Iterator[Path]:
     """A folder of its own, gone at the end with the database in it; or `kept`, which stays."""
     folder = kept or Path(tempfile.mkdtemp(prefix=f"tillbridge-{purpose}-"))
+    log = logging.getLogger("tillbridge")
+    level = log.level
+    # What a hub warns its operator of is noise beside a demo or a measurement, in which things go wrong on purpose.
+    log.setLevel(logging.ERROR)
     try:
         yield folder
     finally:
+        log.setLevel(level)
         stop_embedded(folder)
         if kept is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -228,6 +234,13 @@ class HubProcess:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The number of the hub's process. Raises RigFault when it does not run."""
+        if self._process is None:
+            raise RigFault("The hub does not run.")
+        return self._process.pid
 
     def memory_mb(self) -> float | None:
         """Resident memory of the hub's process in megabytes; None where it does not run, or the system does not say."""

@@ -12,21 +12,17 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
-from aiohttp import web
 
-from tillbridge.api.app import make_app
-from tillbridge.api.requests import KEYS
-from tillbridge.console.app import add_pages
-from tillbridge.console.hub import HubConsole
+from tillbridge.cli.doors import Doors
 from tillbridge.kernel.actor import Actor
+from tillbridge.kernel.clock import Clock
 from tillbridge.kernel.errors import SettingFault
 from tillbridge.kernel.settings import Settings, read_settings
 from tillbridge.stack.load import load
 from tillbridge.stack.model import Stack
-from tillbridge.wiring import Hub, open_hub
+from tillbridge.wiring import Hub, RefusedMap
 
 T = TypeVar("T")
-STOP_SECONDS: Final = 5.0
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -84,29 +80,60 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
+def own_address(settings: Settings) -> str:
+    """Where vouchers are claimed that a process opens which has no doors of its own."""
+    return settings.public_url or f"http://{settings.host}:{settings.port}"
+
+
 @asynccontextmanager
 async def serving(
-    settings: Settings, stack: Stack, *, deliver: bool = True, trusted: dict[str, Actor] | None = None
+    settings: Settings,
+    stack: Stack,
+    *,
+    deliver: bool = True,
+    take_in: bool = False,
+    trusted: dict[str, Actor] | None = None,
+    refused_map: RefusedMap = lambda: None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[tuple[Hub, str]]:
-    """A hub with its doors open: the hub and its address. `trusted` keys live in this process only."""
+    """A hub with its doors open: the hub and its address. `trusted` keys live in this process only; `clock` is the
+    system's unless one is handed in."""
+    async with open_doors(
+        settings, stack, deliver=deliver, take_in=take_in, trusted=trusted, refused_map=refused_map, clock=clock
+    ) as (doors, address):
+        yield doors.hub, address
+
+
+@asynccontextmanager
+async def open_doors(
+    settings: Settings,
+    stack: Stack,
+    *,
+    deliver: bool = True,
+    take_in: bool = False,
+    trusted: dict[str, Actor] | None = None,
+    refused_map: RefusedMap = lambda: None,
+    clock: Clock | None = None,
+) -> AsyncIterator[tuple[Doors, str]]:
+    """The doors, with a hub on this map behind them, and their address. Another map can be put in force later on."""
     listener = listen(settings.host, settings.port)
     address = address_of(listener)
-    async with open_hub(settings, stack, public_url=settings.public_url or address, deliver=deliver) as hub:
-        app = make_app(hub)
-        for key, actor in (trusted or {}).items():
-            app[KEYS].trust(key, actor)
-        seal = hub.codes.token("console", "", 32)
-        add_pages(
-            app, HubConsole(hub, app[KEYS]), secret=seal, clock=hub.clock, https=hub.public_url.startswith("https")
-        )
-        # Paths carry claim codes: no access log. Bodies are small: nothing is unpacked, so nothing can swell.
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS, auto_decompress=False)
-        await runner.setup()
-        try:
-            await web.SockSite(runner, listener).start()
-            yield hub, address
-        finally:
-            await runner.cleanup()
+    public_url = settings.public_url or address
+    doors = Doors(
+        settings,
+        listener,
+        public_url,
+        deliver=deliver,
+        take_in=take_in,
+        trusted=trusted,
+        refused_map=refused_map,
+        clock=clock,
+    )
+    try:
+        await doors.open(stack)
+        yield doors, address
+    finally:
+        await doors.close()
 
 
 COLLECT_AFTER: Final = (20_000, 20, 50)
@@ -118,8 +145,9 @@ def settle() -> None:
 
     The garbage collector then passes over it. Otherwise it looks through all of it about once a second in a hub that is
     busy, and every register waits some 70 ms for that. What is made for a request goes when it is answered, without the
-    collector: it need look less often than it does by itself.
+    collector: it need look less often than it does by itself. Said again when much of what was there has gone.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)

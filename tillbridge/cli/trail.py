@@ -25,7 +25,7 @@ from tillbridge.stack.draw import span_words
 from tillbridge.stack.model import Stack
 from tillbridge.wiring import open_codes, open_database
 
-MARKS = {"confirmed": "✓", "pending": "◔", "late": "!", "dead": "✕", "unknown": "?", "": " "}
+MARKS = {"confirmed": "✓", "pending": "◔", "late": "!", "dead": "✕", "unknown": "?", "refused": "–", "": " "}
 
 
 @click.command("trail")
@@ -91,3 +91,4 @@ def _print(now: CreditNow, trail: Trail, zone: ZoneInfo) -> None:
         time = f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d}"
         table.add_row(time, MARKS[fact.mark], escape(fact.what) + detail, took)
     console.print(table)
+    console.print(f"\n[dim]Trace {trail.trace_id}[/dim]")

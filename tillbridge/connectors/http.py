@@ -2,20 +2,28 @@
 
     hub -> system   POST {url}/tillbridge/events          Idempotency-Key, Standard Webhooks headers, JSON body
     hub -> system   GET  {url}/tillbridge/events/{key}    has this one been applied?
+    hub -> system   POST {url}/tillbridge/batches         several events, each with its key; an answer for each
+    hub -> system   POST {url}/tillbridge/questions       several keys; an answer for each
+
+Both carry a traceparent: one credit is one trace.
 
 What an answer means is decided by pure functions here, and always so that a doubt is `Unknown`: asking again costs a
 question, a wrong guess costs money.
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -38,8 +46,16 @@ from tillbridge.handoff.ports import (
 )
 from tillbridge.kernel.clock import Clock, SystemClock
 
+T = TypeVar("T")
+
 ANSWER_MAX: Final = 64 * 1024
 """Bytes of an answer that are read; what is longer cannot be understood."""
+
+BATCH_ANSWER_MAX: Final = 2 * 1024 * 1024
+"""Bytes of an answer to many events that are read."""
+
+_ALONE_AT_ONCE: Final = 16
+"""Requests at once, where a system does not take a batch as a whole."""
 
 _KEEP_ALIVE: Final = 4.0
 """Seconds a connection is kept unused: less than the shortest common server default, so that none closes under a
@@ -61,6 +77,8 @@ class HttpConnector:
     def __init__(self, url: str, secret: str, clock: Clock | None = None) -> None:
         self._url = url
         self._events = _address(url.rstrip("/") + "/tillbridge/events")
+        self._batches = _address(url.rstrip("/") + "/tillbridge/batches")
+        self._questions = _address(url.rstrip("/") + "/tillbridge/questions")
         self._secret = secret_bytes(secret)
         self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
@@ -88,6 +106,7 @@ class HttpConnector:
         body = msgspec.json.encode(delivery.body)
         headers = {"Content-Type": "application/json", "Idempotency-Key": delivery.key}
         headers |= signed(delivery.key, int(self._clock.now().timestamp()), body, self._secret)
+        headers |= _traced(delivery)
         try:
             async with self._open().post(
                 self._events, data=body, headers=headers, timeout=_timeout(delivery), allow_redirects=False
@@ -106,12 +125,75 @@ class HttpConnector:
             return self._no_address()
         url = self._events.joinpath(quote(delivery.key, safe=""), encoded=True)
         try:
-            async with self._open().get(url, timeout=_timeout(delivery), allow_redirects=False) as response:
+            async with self._open().get(
+                url, headers=_traced(delivery), timeout=_timeout(delivery), allow_redirects=False
+            ) as response:
                 return found_of(response.status, await _read(response))
         except TimeoutError:
             return NotSent(f"No answer to the question within {delivery.timeout:g} s.")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return NotSent(f"It could not be asked: {_words(error)}.")
+
+    async def deliver_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Hand over several events in one request; waits at most their timeout, twice where it goes one by one.
+
+        A system that refuses the batch as a whole, and for good, is given the events one by one: one of them may be at
+        fault, and the others are not to suffer for it. Those that their time was too short to begin are not sent.
+        """
+        began = time.monotonic()
+        if len(deliveries) == 1 or self._batches is None:
+            return [await self.deliver(delivery) for delivery in deliveries]
+        events = [{"key": delivery.key, **_traced(delivery), "body": delivery.body} for delivery in deliveries]
+        try:
+            status, body, headers = await self._post(self._batches, {"events": events}, deliveries[0])
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            return [NotSent(f"No connection: {_words(error)}.")] * len(deliveries)
+        except TimeoutError:
+            return [Unknown(f"No answer within {deliveries[0].timeout:g} s.")] * len(deliveries)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            sentence = f"The connection broke before the answer was read: {_words(error)}."
+            return [Unknown(sentence)] * len(deliveries)
+        keys = [delivery.key for delivery in deliveries]
+        if status == 200:
+            return outcomes_of(body, keys)
+        if _for_good(status):
+            return await _each(self.deliver, deliveries, began)
+        whole = outcome_of(status, body, headers)
+        if isinstance(whole, Confirmed):
+            return [Unknown(f"It answered {status} to a batch and named no event.")] * len(keys)
+        return [whole] * len(keys)
+
+    async def probe_many(self, deliveries: Sequence[Delivery]) -> Sequence[Found]:
+        """Ask about several events in one request; one by one where the system has no door for that.
+
+        Waits at most their timeout, twice where it goes one by one.
+        """
+        began = time.monotonic()
+        if len(deliveries) == 1 or self._questions is None:
+            return [await self.probe(delivery) for delivery in deliveries]
+        keys = [delivery.key for delivery in deliveries]
+        try:
+            status, body, _ = await self._post(self._questions, {"keys": keys}, deliveries[0])
+        except TimeoutError:
+            return [NotSent(f"No answer to the question within {deliveries[0].timeout:g} s.")] * len(keys)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return [NotSent(f"It could not be asked: {_words(error)}.")] * len(keys)
+        if status == 200:
+            return finds_of(body, keys)
+        if status in {400, 404, 405, 422, 501}:
+            return await _each(self.probe, deliveries, began)
+        return [NotSent(f"It answered {status} when asked.")] * len(keys)
+
+    async def _post(self, url: URL, said: object, first: Delivery) -> tuple[int, bytes, Mapping[str, str]]:
+        """One signed request about many events: status, answer, headers. Raises what aiohttp raises."""
+        body = msgspec.json.encode(said)
+        name = "many_" + hashlib.sha256(body).hexdigest()[:40]
+        headers = {"Content-Type": "application/json"}
+        headers |= signed(name, int(self._clock.now().timestamp()), body, self._secret)
+        async with self._open().post(
+            url, data=body, headers=headers, timeout=_timeout(first), allow_redirects=False
+        ) as response:
+            return response.status, await _read(response, BATCH_ANSWER_MAX), response.headers
 
     def _no_address(self) -> NotSent:
         return NotSent(f"The system's url {self._url!r} is no address.")
@@ -152,10 +234,52 @@ def outcome_of(status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:
     | 202 | accepted: the system confirms by a call of its own |
     | 409, 423, 425 | refused for now |
     | 401, 403, 429, 503, redirects | refused for now, and whatever the event: the hop pauses |
-    | other 4xx, except 408 | refused for good |
+    | other 4xx, except 408, with a JSON object | refused for good |
+    | other 4xx, except 408, without one | something on the way answered, not the system: the hop pauses |
     | everything else | unknown |
     """
     said = _object(body)
+    if said is None and _for_good(status):
+        return Refused(f"http-{status}", _not_its_word(status), False, retry_after(headers), everything=True)
+    return _outcome(status, said or {}, retry_after(headers), headers.get("Location", "another address"))
+
+
+def outcomes_of(body: bytes, keys: Sequence[str]) -> Sequence[Outcome]:
+    """What the answer to a batch means for each key: as if each had been answered alone. What it does not name is
+    unknown."""
+    said = _by_key(body)
+    return [_of_batch(said.get(key)) for key in keys]
+
+
+def _of_batch(said: Mapping[str, object] | None) -> Outcome:
+    if said is None:
+        return Unknown("The answer to the batch does not name it.")
+    after = said.get("retry_after")
+    outcome = _outcome(_status(said), said, float(after) if isinstance(after, int | float) else None, "another address")
+    # The batch was taken: what is said of one event is not about the system.
+    return replace(outcome, everything=False) if isinstance(outcome, Refused) else outcome
+
+
+def finds_of(body: bytes, keys: Sequence[str]) -> Sequence[Found]:
+    """What the answer to a question about many keys means for each."""
+    said, silent = _by_key(body), NotSent("The answer to the question does not name it.")
+    return [_found(_status(said[key]), said[key]) if key in said else silent for key in keys]
+
+
+def _by_key(body: bytes) -> Mapping[str, Mapping[str, object]]:
+    """The answers of a batch by their keys; a key that is named twice is not answered."""
+    answers = (_object(body) or {}).get("answers")
+    listed = [one for one in answers if isinstance(one, dict)] if isinstance(answers, list) else []
+    named = Counter(_text(one, "key") for one in listed)
+    return {_text(one, "key"): one for one in listed if named[_text(one, "key")] == 1}
+
+
+def _status(said: Mapping[str, object]) -> int:
+    status = said.get("status")
+    return status if isinstance(status, int) else 0
+
+
+def _outcome(status: int, said: Mapping[str, object], after: float | None, place: str) -> Outcome:
     if status in {200, 201}:
         reference = said.get("reference")
         if isinstance(reference, str):
@@ -166,21 +290,35 @@ def outcome_of(status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:
     sentence = _text(said, "message") or f"It answered {status}."
     if status in _LATER:
         code = _text(said, "code") or _LATER[status]
-        return Refused(code, sentence, False, retry_after(headers), everything=status in {429, 503})
+        return Refused(code, sentence, False, after, everything=status in {429, 503})
     if status in {401, 403}:
         # A wrong secret is mended on either side; the events are not at fault.
         return Refused(_text(said, "code") or "not-allowed", sentence, False, everything=True)
     if 300 <= status < 400:
-        place = headers.get("Location", "another address")
         return Refused("redirected", f"It sends us to {place}: set the system's url.", False, everything=True)
-    if 400 <= status < 500 and status != 408:
+    if _for_good(status):
         return Refused(_text(said, "code") or f"http-{status}", sentence, True)
     return Unknown(f"{sentence} Nobody knows whether it was applied.")
 
 
 def found_of(status: int, body: bytes) -> Found:
-    """What an answer to a question means: 200 `applied` there, 404 not there, 405 or 501 cannot be asked."""
+    """What an answer to a question means: 200 `applied` there, 404 with a JSON object not there, 405 or 501 cannot be
+    asked."""
     said = _object(body)
+    # What is taken for not there is sent again: only the system itself may say so.
+    return NotSent(_not_its_word(status)) if status == 404 and said is None else _found(status, said or {})
+
+
+def _for_good(status: int) -> bool:
+    """Whether a status alone means that the same request would be refused again."""
+    return 400 <= status < 500 and status not in {401, 403, 408, *_LATER}
+
+
+def _not_its_word(status: int) -> str:
+    return f"It answered {status} without a JSON object, so it may not have been the system that answered."
+
+
+def _found(status: int, said: Mapping[str, object]) -> Found:
     if status == 200:
         state = _text(said, "state")
         if state == "applied":
@@ -214,16 +352,40 @@ def _address(text: str) -> URL | None:
         return None
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _each(
+    ask: Callable[[Delivery], Awaitable[T]], deliveries: Sequence[Delivery], began: float
+) -> list[T | NotSent]:
+    """One by one, a few at once; the answers in order.
+
+    But for the first few, none is begun later than their timeout after `began`: so all end within twice that, and what
+    was answered stays answered.
+    """
+    free = asyncio.Semaphore(_ALONE_AT_ONCE)
+
+    async def alone(place: int, delivery: Delivery) -> T | NotSent:
+        async with free:
+            if place >= _ALONE_AT_ONCE and time.monotonic() - began >= delivery.timeout:
+                return NotSent("Its batch went one by one, and there was no time left to begin this one.", begun=False)
+            return await ask(delivery)
+
+    return await asyncio.gather(*(alone(place, delivery) for place, delivery in enumerate(deliveries)))
+
+
+async def _read(response: aiohttp.ClientResponse, most: int = ANSWER_MAX) -> bytes:
     """The answer, or nothing when it is too long to be one of ours."""
     parts, length = [], 0
     async for part in response.content.iter_chunked(ANSWER_MAX):
         parts.append(part)
         length += len(part)
-        if length > ANSWER_MAX:
+        if length > most:
             response.close()
             return b""
     return b"".join(parts)
+
+
+def _traced(delivery: Delivery) -> dict[str, str]:
+    """The header by which the system can go on with the credit's trace (W3C Trace Context)."""
+    return {"traceparent": delivery.trace} if delivery.trace else {}
 
 
 def _timeout(delivery: Delivery) -> aiohttp.ClientTimeout:
@@ -231,12 +393,13 @@ def _timeout(delivery: Delivery) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=delivery.timeout, sock_connect=delivery.timeout * _CONNECT_SHARE)
 
 
-def _object(body: bytes) -> Mapping[str, object]:
+def _object(body: bytes) -> Mapping[str, object] | None:
+    """The JSON object of an answer; None where it is none."""
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _text(said: Mapping[str, object], name: str) -> str:

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from tillbridge.console import claim, staff, vouchers
+from tillbridge.console import claim, map_pages, reviews, staff, vouchers
 from tillbridge.console.answers import missing, page, with_headers, wrong_method
 from tillbridge.console.pages import STATIC, VERSION, inbox_page
 from tillbridge.console.ports import ConsolePort
@@ -25,7 +25,12 @@ GETS: Final[Mapping[str, Page]] = {
     f"/credits/{_UUID}": staff.get_credit,
     "/handoffs": staff.get_handoffs,
     "/handoffs/replay": staff.get_replay,
-    "/reviews": staff.get_reviews,
+    "/reviews": reviews.get_reviews,
+    f"/reviews/{_UUID}": reviews.get_review,
+    "/map": map_pages.get_map,
+    "/map/path.svg": map_pages.get_drawing,
+    "/map/spec.html": map_pages.get_spec_html,
+    "/map/spec.pdf": map_pages.get_spec_pdf,
     "/claim": claim.get_claim,
     f"/claim/{_TOKEN}": claim.get_voucher_claim,
     f"/vouchers/{_TOKEN}.pdf": vouchers.get_voucher_pdf,
@@ -35,6 +40,9 @@ POSTS: Final[Mapping[str, Page]] = {
     "/sign-in": staff.post_sign_in,
     "/sign-out": staff.post_sign_out,
     "/handoffs/replay": staff.post_replay,
+    f"/reviews/{_UUID}": reviews.post_review,
+    f"/reviews/{_UUID}/undo": reviews.post_undo,
+    "/handoffs/conclude": staff.post_conclude,
     "/claim": claim.post_claim,
     f"/claim/{_TOKEN}": claim.post_voucher_claim,
     f"/claim/{_TOKEN}/code": claim.post_voucher_code,

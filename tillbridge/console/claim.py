@@ -120,6 +120,8 @@ def _stopped(visit: Visit, token: str, outcome: ClaimOutcome) -> web.Response:
         raise Refused(410, _again(token, "This code is too old", "Codes are good for a few minutes only."))
     if outcome.state is ClaimState.NO_ACCOUNT:
         raise Refused(409, _no_account(token))
+    if outcome.state is ClaimState.UNSURE:
+        raise Refused(409, _unsure(token))
     wait = f"in {span_words(outcome.wait)}" if outcome.wait else "later"
     locked = Notice(
         "Too many tries",
@@ -137,6 +139,18 @@ def _no_account(token: str) -> Notice:
         (
             "The code was right, and your credit is still waiting.",
             "Open one with it and scan the voucher again, or use the address of the account you have.",
+        ),
+        ("Use another address", f"/claim/{quote(token, safe='')}"),
+    )
+
+
+def _unsure(token: str) -> Notice:
+    return Notice(
+        "We cannot tell your online account by this address",
+        (
+            "The code was right, and your credit is still waiting.",
+            "More than one account has this address, or it was never confirmed there.",
+            "Confirm it in your account and scan again, use another address, or ask in the store with your receipt.",
         ),
         ("Use another address", f"/claim/{quote(token, safe='')}"),
     )

@@ -13,19 +13,23 @@ from tillbridge.checkpoint.facts import checkpoint_facts
 from tillbridge.checkpoint.tokens import claim_code, voucher_link
 from tillbridge.checkpoint.voucher import Voucher, amount_words
 from tillbridge.connectors.inbox import Message
-from tillbridge.console import standing
+from tillbridge.console import map_standing, standing
+from tillbridge.console.map_views import MapView
+from tillbridge.console.reviewer import Reviewer, review_line
 from tillbridge.console.views import (
     Badge,
     ClaimBegun,
     ClaimOutcome,
+    ConflictLine,
     CreditLine,
     CreditView,
     HandoffLine,
     HandoffPage,
     Need,
     Replayable,
-    ReviewLine,
     ReviewPage,
+    ReviewView,
+    Said,
     Shop,
     Staff,
     TodayView,
@@ -33,7 +37,7 @@ from tillbridge.console.views import (
 )
 from tillbridge.credit.codes import plain_code
 from tillbridge.diagnose.lookup import credits_named, trail_of
-from tillbridge.handoff import replay
+from tillbridge.handoff import conclude, replay
 from tillbridge.handoff import store as handoffs
 from tillbridge.handoff.model import HandoffView, HopCount, State
 from tillbridge.identity import normalise
@@ -54,13 +58,6 @@ STUCK_MAX: Final = 5
 FOUND_MAX: Final = 50
 PAGE: Final = 50
 
-_LABELS: Final[Mapping[str, str]] = {
-    "email": "E-mail",
-    "phone": "Phone",
-    "loyalty_id": "Loyalty id",
-    "account_id": "Account",
-}
-
 
 class KeyBook(Protocol):
     """Who holds which API key."""
@@ -79,6 +76,7 @@ class HubConsole:
         self._hub = hub
         self._keys = keys
         retailer = hub.stack.retailer
+        self._reviewer = Reviewer(hub)
         self._shop = Shop(retailer.name, retailer.country, ZoneInfo(retailer.time_zone))
 
     @property
@@ -187,6 +185,7 @@ class HubConsole:
             hops=standing.live_path(hub.stack, counts, latencies, at),
             needs=needs,
             more=more,
+            refused=map_standing.refused_words(hub.refused_map()),
         )
 
     def _online(self, counts: Sequence[HopCount]) -> tuple[int, int]:
@@ -292,7 +291,8 @@ class HubConsole:
         if not isinstance(heard, Normal):
             return []
         owners = (await people.owners_of(hub.db, [heard.key])).get(heard.key, ())
-        return [now.credit_id for owner in owners for now in await ledger.credits_of_owner(hub.db, owner.customer_id)]
+        ids = [one for owner in owners for one in await people.same_person(hub.db, owner.customer_id)]
+        return [now.credit_id for now in await ledger.credits_of_owner(hub.db, *ids)]
 
     async def handoffs(self, state: str, cursor: str) -> HandoffPage:
         """A page of handoffs in a state. Raises BadInput for a cursor that is none of ours."""
@@ -334,18 +334,62 @@ class HubConsole:
         hub.deliverer.wake([kept.hop])
         return done
 
+    async def map(self) -> MapView:
+        """The map that is in force."""
+        return await map_standing.map_view(self._hub)
+
+    async def map_svg(self) -> bytes:
+        """The live drawing as a file."""
+        return await map_standing.map_svg(self._hub)
+
+    async def map_spec(self, form: str) -> bytes:
+        """The spec sheet, as `html` or `pdf`."""
+        return await map_standing.map_spec(self._hub, form)
+
+    async def conclude(self, key: str, staff: Staff, there: bool, reference: str) -> bool:
+        """Write down what a person found out about a parked handoff."""
+        kept = await self._kept(key)
+        if kept is None or not staff.may_replay or kept.state is not State.PARKED:
+            return False
+        hub, at = self._hub, self._hub.clock.now()
+        if there:
+            said = await conclude.confirm_by_hand(hub.db, hub.stack, kept.event_id, kept.hop, at, staff.name, reference)
+        else:
+            said = await conclude.give_up_by_hand(hub.db, kept.event_id, kept.hop, at, staff.name)
+        if said is None:
+            return False
+        hub.deliverer.note(said)
+        return said.changed
+
     async def reviews(self, cursor: str) -> ReviewPage:
         """A page of what waits for a person."""
         found = await checkpoint.open_reviews(self._hub.db, checkpoint.read_place(cursor), PAGE)
         credits_now = await self._credits({one.credit_id for one in found})
-        lines = [_review(one, credits_now[one.credit_id]) for one in found if one.credit_id in credits_now]
-        following = checkpoint.write_place(found[-1]) if len(found) == PAGE else None
-        return ReviewPage(tuple(lines), following)
+        lines = [review_line(one, credits_now[one.credit_id]) for one in found if one.credit_id in credits_now]
+        following = checkpoint.write_place(found[-1].opened_at, found[-1].review_id) if len(found) == PAGE else None
+        if cursor:
+            return ReviewPage(tuple(lines), following)
+        conflicts, decided = await self._reviewer.beside()
+        return ReviewPage(tuple(lines), following, conflicts, decided)
+
+    async def review(self, review_id: UUID) -> ReviewView | ConflictLine | None:
+        """One review with its candidates, or one value that several people have proved."""
+        return await self._reviewer.view(review_id)
+
+    async def decide(self, review_id: UUID, decision: str, customer: str, said: Said) -> str:
+        """Carry a decision out; blank, or why nothing was done."""
+        return await self._reviewer.decide(review_id, decision, customer, said)
+
+    async def undo(self, review_id: UUID, said: Said) -> str:
+        """Take the last decision about a review back; blank, or why nothing was done."""
+        return await self._reviewer.undo(review_id, said)
 
 
 def _staff(actor: Actor) -> Staff | None:
     """An actor as staff; None without the right."""
-    return Staff(actor.name, actor.name, actor.may(Right.REPLAY)) if actor.may(Right.CONSOLE) else None
+    if not actor.may(Right.CONSOLE):
+        return None
+    return Staff(actor.name, actor.name, actor.may(Right.REPLAY), actor.may(Right.REVIEW), actor.store)
 
 
 def key_not_in(one: HandoffView, others: Sequence[HandoffView]) -> bool:
@@ -364,23 +408,6 @@ def _need(now: CreditNow, why: str, badge: Badge, since: datetime) -> Need:
     amount = standing.money(now.issued, now)
     return Need(
         now.credit_id, now.code_last4, origin.transaction_id, origin.store, origin.operator, amount, why, badge, since
-    )
-
-
-def _review(one: checkpoint.Review, now: CreditNow) -> ReviewLine:
-    origin = now.origin
-    given = tuple((_LABELS.get(name, name), standing.masked(name, text)) for name, text in one.given.items())
-    return ReviewLine(
-        credit_id=one.credit_id,
-        last4=now.code_last4,
-        receipt=origin.transaction_id,
-        store=origin.store,
-        register=origin.register,
-        operator=origin.operator,
-        amount=standing.money(now.issued, now),
-        why=one.sentence,
-        given=given,
-        opened_at=one.opened_at,
     )
 
 

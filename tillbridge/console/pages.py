@@ -12,13 +12,16 @@ from markupsafe import Markup
 from tillbridge.checkpoint.voucher import qr_svg
 from tillbridge.connectors.inbox import Message
 from tillbridge.console import words
+from tillbridge.console.map_views import MapView
 from tillbridge.console.views import (
     HANDOFF_FILTERS,
+    ConflictLine,
     CreditLine,
     CreditView,
     HandoffLine,
     HandoffPage,
     ReviewPage,
+    ReviewView,
     Shop,
     Staff,
     TodayView,
@@ -72,7 +75,13 @@ def _environment() -> Environment:
         truth_words=truth_words,
     )
     environment.globals.update(
-        version=VERSION, signs=SIGNS, badge_of=words.badge_of, zone_words=words.zone_words, share=words.share
+        version=VERSION,
+        signs=SIGNS,
+        badge_of=words.badge_of,
+        zone_words=words.zone_words,
+        share=words.share,
+        met_badge=words.met_badge,
+        verdict_sign=words.verdict_sign,
     )
     return environment
 
@@ -149,6 +158,21 @@ def replay_page(frame: Frame, line: HandoffLine) -> str:
 def reviews_page(frame: Frame, page: ReviewPage) -> str:
     """Whose credit is it?"""
     return _page("reviews.html", frame, page=page)
+
+
+def map_page(frame: Frame, view: MapView) -> str:
+    """Where do credits get lost?"""
+    return _page("map.html", frame, view=view, path=Markup(path_svg(view.hops)))  # noqa: S704 - escaped in there
+
+
+def review_page(frame: Frame, view: ReviewView, key: str, problem: str = "", typed: str = "") -> str:
+    """Is it one of these? `key` belongs to the form; `typed` is the evidence as it was typed."""
+    return _page("review.html", frame, view=view, line=view.line, key=key, problem=problem, typed=typed)
+
+
+def conflict_page(frame: Frame, line: ConflictLine, key: str, problem: str = "", typed: str = "") -> str:
+    """Whose is it of these? `key` belongs to the form; `typed` is the evidence as it was typed."""
+    return _page("conflict.html", frame, line=line, key=key, problem=problem, typed=typed)
 
 
 def inbox_page(frame: Frame, messages: Sequence[Message]) -> str:

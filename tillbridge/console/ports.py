@@ -5,14 +5,18 @@ from typing import Protocol
 from uuid import UUID
 
 from tillbridge.connectors.inbox import Message
+from tillbridge.console.map_views import MapView
 from tillbridge.console.views import (
     ClaimBegun,
     ClaimOutcome,
+    ConflictLine,
     CreditLine,
     CreditView,
     HandoffLine,
     HandoffPage,
     ReviewPage,
+    ReviewView,
+    Said,
     Shop,
     Staff,
     TodayView,
@@ -68,8 +72,30 @@ class ConsolePort(Protocol):
     async def replay(self, key: str, staff: Staff) -> bool:
         """Set a dead or parked handoff going again, in the name of `staff`; False when there is nothing to replay."""
 
+    async def conclude(self, key: str, staff: Staff, there: bool, reference: str) -> bool:
+        """Write down, in the name of `staff`, that the system has a parked handoff, or that it is given up; False when
+        it changed nothing."""
+
     async def reviews(self, cursor: str) -> ReviewPage:
         """A page of what waits for a person."""
+
+    async def map(self) -> MapView:
+        """The map that is in force, with what is true of it right now."""
+
+    async def map_svg(self) -> bytes:
+        """The live drawing as a file."""
+
+    async def map_spec(self, form: str) -> bytes:
+        """The spec sheet, as `html` or `pdf`."""
+
+    async def review(self, review_id: UUID) -> ReviewView | ConflictLine | None:
+        """One review with its candidates, open or done, or one value that several people have proved."""
+
+    async def decide(self, review_id: UUID, decision: str, customer: str, said: Said) -> str:
+        """Carry a decision out; blank, or a sentence why nothing was done. The same `said.key` again does nothing."""
+
+    async def undo(self, review_id: UUID, said: Said) -> str:
+        """Take the last decision about a review back; blank, or a sentence why nothing was done."""
 
     def inbox(self) -> Sequence[Message] | None:
         """What the demo's inbox notifier sent, newest first; None when messages really go out."""

@@ -13,7 +13,6 @@ from tillbridge.console.pages import (
     found_page,
     handoffs_page,
     replay_page,
-    reviews_page,
     sign_in_page,
     today_page,
 )
@@ -23,6 +22,13 @@ from tillbridge.kernel.errors import BadInput, NotFound
 
 _SAID: Final = {
     "replayed": "The handoff is on its way again. Its line in the trail will say how it went.",
+    "linked": "The credit is linked, and on its way to the customer's account.",
+    "left": "The credit stays unclaimed. Its voucher can be claimed as before.",
+    "undone": "The link was taken back. This credit stands in for the one that was linked, and waits to be claimed.",
+    "waits": "The decision was taken back: the review waits again.",
+    "seen": "Written down: the system has it. What waited for that goes on.",
+    "given-up": "Written down: it is not there, and is given up. It can still be replayed.",
+    "not-concluded": "Nothing was changed: the handoff no longer waits for a person.",
     "not-replayed": "There was nothing to replay: the handoff is on its way or confirmed.",
 }
 _MAY_NOT: Final = Notice(
@@ -30,7 +36,7 @@ _MAY_NOT: Final = Notice(
     ("Nothing was sent. Ask somebody whose key has the replay right.",),
     ("To the start", "/"),
 )
-_NO_CURSOR: Final = Notice(
+NO_CURSOR: Final = Notice(
     "This list has moved on", ("Its next page cannot be found any more. Start from its top.",), ("To the start", "/")
 )
 
@@ -110,7 +116,7 @@ async def get_handoffs(visit: Visit) -> web.Response:
     try:
         page = await visit.port.handoffs(state, visit.request.query.get("cursor", ""))
     except BadInput:
-        raise Refused(400, _NO_CURSOR) from None
+        raise Refused(400, NO_CURSOR) from None
     return visit.html(handoffs_page(visit.frame("handoffs"), state, page))
 
 
@@ -137,21 +143,26 @@ async def post_replay(visit: Visit) -> web.Response:
     return visit.see(f"/credits/{line.credit_id}?said={said}")
 
 
+@staff_only
+async def post_conclude(visit: Visit) -> web.Response:
+    """`POST /handoffs/conclude`: write down that the system has it, or that it is given up."""
+    fields = await visit.form()
+    key, there = fields.get("handoff", ""), fields.get("there", "") == "yes"
+    staff = _replayer(visit)
+    line = await visit.port.handoff(key) if key else None
+    if line is None:
+        raise NotFound("handoff", key)
+    reference = "".join(sign for sign in fields.get("reference", "")[:64] if sign.isprintable()).strip()
+    done = await visit.port.conclude(key, staff, there, reference)
+    said = ("seen" if there else "given-up") if done else "not-concluded"
+    return visit.see(f"/credits/{line.credit_id}?said={said}")
+
+
 def _replayer(visit: Visit) -> Staff:
     """Who is signed in, where their key may replay."""
     if visit.staff is None or not visit.staff.may_replay:
         raise Refused(403, _MAY_NOT)
     return visit.staff
-
-
-@staff_only
-async def get_reviews(visit: Visit) -> web.Response:
-    """`GET /reviews?cursor=`: whose credit is it?"""
-    try:
-        page = await visit.port.reviews(visit.request.query.get("cursor", ""))
-    except BadInput:
-        raise Refused(400, _NO_CURSOR) from None
-    return visit.html(reviews_page(visit.frame("reviews"), page))
 
 
 def _own_path(path: str) -> str:

@@ -19,7 +19,7 @@ from tillbridge.console.views import (
 )
 from tillbridge.diagnose.trail import Fact as TrailFact
 from tillbridge.diagnose.trail import Verdict
-from tillbridge.handoff.model import HandoffView, HopCount, Latency, State
+from tillbridge.handoff.model import OVER, HandoffView, HopCount, Latency, State
 from tillbridge.kernel.money import Money
 from tillbridge.ledger.model import CreditNow
 from tillbridge.ledger.model import State as CreditState
@@ -32,6 +32,7 @@ FINISHED: Final[Mapping[Finish, ClaimState]] = {
     Finish.EXPIRED: ClaimState.CODE_EXPIRED,
     Finish.LOCKED: ClaimState.LOCKED,
     Finish.NO_ACCOUNT: ClaimState.NO_ACCOUNT,
+    Finish.UNSURE: ClaimState.UNSURE,
     Finish.CLAIMED: ClaimState.USED,
     Finish.GONE: ClaimState.EXPIRED,
     Finish.UNKNOWN: ClaimState.UNKNOWN,
@@ -108,8 +109,10 @@ def credit_line(now: CreditNow, at: datetime) -> CreditLine:
 
 def fact(one: TrailFact) -> Fact:
     """A line of a trail."""
-    mark = Mark(one.mark) if one.mark else Mark.QUIET
-    shown: Badge | None = None
+    refused = one.mark == "refused"
+    mark = Mark(one.mark) if one.mark and not refused else Mark.QUIET
+    # A refusal is an answer, and nothing that is to be mended.
+    shown = Badge(mark, "refused") if refused else None
     if one.took is not None and one.promise is not None:
         shown = Badge(mark, f"{span_words(one.took)} of {span_words(one.promise)}")
     elif mark in (Mark.LATE, Mark.DEAD, Mark.UNKNOWN):
@@ -171,7 +174,7 @@ def _traffic(counts: Sequence[HopCount], typical: timedelta | None, at: datetime
     def total(*states: State) -> int:
         return sum(one.count for one in counts if one.state in states)
 
-    open_counts = [one for one in counts if one.state not in (State.CONFIRMED, State.DEAD)]
+    open_counts = [one for one in counts if one.state not in {*OVER, State.DEAD}]
     late = [one for one in open_counts if one.late]
     oldest = min((one.oldest_due for one in late if one.oldest_due), default=None)
     return Traffic(
@@ -198,6 +201,8 @@ def _truth(one: HandoffView, at: datetime) -> Truth:
         took = one.confirmed_at - one.ready_at if one.confirmed_at and one.ready_at else None
         mark = Mark.LATE if one.late(at) else Mark.CONFIRMED
         return Truth(mark, span_words(took) if took is not None else "")
+    if one.state is State.ENDED:
+        return Truth(Mark.CONFIRMED, "not needed")
     if one.state is State.DEAD:
         return Truth(Mark.DEAD, "dead")
     if one.state in (State.PARKED, State.UNKNOWN):
@@ -205,14 +210,6 @@ def _truth(one: HandoffView, at: datetime) -> Truth:
     if one.late(at):
         return Truth(Mark.LATE, "late")
     return Truth(Mark.PENDING, "for the claim" if "claim" in one.waits_for else "on its way")
-
-
-def masked(name: str, text: str) -> str:
-    """What a register sent, shown so that a passer-by learns nothing: `a…@example.com`, `…0143`."""
-    if name == "email" and "@" in text:
-        local, _, domain = text.partition("@")
-        return f"{local[:1]}…@{domain}"
-    return f"…{text[-4:]}" if len(text) > len("1234") else text
 
 
 def midnight(at: datetime, zone: ZoneInfo) -> datetime:

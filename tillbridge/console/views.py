@@ -56,7 +56,8 @@ class ClaimState(StrEnum):
     """How a claim went.
 
     `expired`, `used` and `unknown` are about the voucher; `wrong_code`, `code_expired` and `locked` about the code;
-    `no_account` means that the code was right and no online account has the address.
+    `no_account` means that the code was right and no online account has the address, `unsure` that several do or
+    that nobody has confirmed it there.
     """
 
     LINKED = "linked"
@@ -64,6 +65,7 @@ class ClaimState(StrEnum):
     CODE_EXPIRED = "code_expired"
     LOCKED = "locked"
     NO_ACCOUNT = "no_account"
+    UNSURE = "unsure"
     EXPIRED = "expired"
     USED = "used"
     UNKNOWN = "unknown"
@@ -80,11 +82,14 @@ class ClaimOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """Somebody who signed in. `key_id` is the public id of the key, never the key; `may_replay` its right."""
+    """Somebody who signed in. `key_id` is the public id of the key, never the key; `may_replay` and `may_review` its
+    rights, `store` the one that it is for, blank for all."""
 
     key_id: str
     name: str
     may_replay: bool
+    may_review: bool = False
+    store: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,8 @@ class Need:
 @dataclass(frozen=True, slots=True)
 class TodayView:
     """The day so far. `online` and `due_online` count today's credits that are online in time, and that should be by
-    now; `owed` has one amount per currency; `hops` is the live path; `more` counts the needs that are not listed."""
+    now; `owed` has one amount per currency; `hops` is the live path; `more` counts the needs that are not listed;
+    `refused` says why a newer text of the map is not in force, blank where it is."""
 
     at: datetime
     stores: int
@@ -119,6 +125,7 @@ class TodayView:
     hops: tuple[HopView, ...]
     needs: tuple[Need, ...]
     more: int = 0
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,14 +241,73 @@ class ReviewLine:
     why: str
     given: tuple[tuple[str, str], ...]
     opened_at: datetime
+    review_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictLine:
+    """A value that several people have proved, masked; `kind` is a word for people (`e-mail`), `people` are their ids
+    with the accounts that they have."""
+
+    review_id: UUID
+    kind: str
+    value: str
+    people: tuple[tuple[UUID, str], ...]
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedLine:
+    """A link that a person decided and that stands."""
+
+    review_id: UUID
+    credit_id: UUID
+    by: str
+    evidence: str
+    decided_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewPage:
-    """A page of reviews, oldest first, and the cursor of the next one."""
+    """A page of reviews, oldest first, and the cursor of the next one; on the first page also the values that several
+    people have proved, and what was decided lately."""
 
     lines: tuple[ReviewLine, ...]
     next_cursor: str | None = None
+    conflicts: tuple[ConflictLine, ...] = ()
+    decided: tuple[DecidedLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateView:
+    """Somebody whose credit it may be: the account that names them, all their accounts in words, a score from 0 to 100,
+    and by the name of each field that was given what they hold (masked), how it compares (`same e-mail, verified`), and
+    a mark."""
+
+    account: str
+    accounts: str
+    score: int
+    fields: dict[str, tuple[str, str, Mark]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewView:
+    """One review: what was sent beside the candidates. `decided` is the decision that stands, None while it is open."""
+
+    line: ReviewLine
+    candidates: tuple[CandidateView, ...]
+    fields: tuple[str, ...]
+    open: bool
+    decided: DecidedLine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Who decides, on what evidence; `key` belongs to the form, so that it does nothing when it is sent twice."""
+
+    key: str
+    evidence: str
+    staff: Staff
 
 
 HANDOFF_FILTERS: Final = (

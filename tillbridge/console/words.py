@@ -11,6 +11,7 @@ from babel.dates import format_date
 from tillbridge.checkpoint.voucher import amount_words
 from tillbridge.console.views import Badge, Fact, Shop
 from tillbridge.kernel.money import Money
+from tillbridge.stack.assess import Met, Verdict
 from tillbridge.stack.draw import Mark
 
 _STATE_MARKS: Final[Mapping[str, Mark]] = {
@@ -85,3 +86,17 @@ def days(facts: Sequence[Fact], shop: Shop) -> Iterator[Day]:
 
     for day, of_day in groupby(facts, key=day_of):
         yield Day(format_date(day, "EEEE d MMMM y", locale="en"), tuple(of_day))
+
+
+_MET: Final[Mapping[Met, Mark]] = {Met.YES: Mark.CONFIRMED, Met.NO: Mark.LATE, Met.UNKNOWN: Mark.UNKNOWN}
+_VERDICTS: Final[Mapping[Verdict, str]] = {Verdict.KEEP: "✓", Verdict.REPAIR: "!", Verdict.REBUILD: "✕"}
+
+
+def met_badge(met: Met) -> Badge:
+    """Whether a criterion is met, as a word with a mark."""
+    return Badge(_MET[met], met.value)
+
+
+def verdict_sign(verdict: Verdict) -> str:
+    """A verdict's sign; the word stands beside it."""
+    return _VERDICTS[verdict]

@@ -11,18 +11,19 @@ from zoneinfo import ZoneInfo
 
 from tillbridge.credit import store
 from tillbridge.credit.codes import Codes
-from tillbridge.credit.model import CashOut, Claim, RedeemOver, Submitted
-from tillbridge.credit.notices import Sorter
+from tillbridge.credit.model import CashOut, Claim, Freeze, RedeemOver, Reissue, Submitted
+from tillbridge.credit.notices import FIRST, Sorter
 from tillbridge.credit.postings import Clerk
 from tillbridge.credit.terms import Rules, needs_a_look
 from tillbridge.handoff.route import on_claim
+from tillbridge.handoff.trace import SCOPE, Written
 from tillbridge.kernel.clock import Clock
 from tillbridge.kernel.db import Db, Tx
 from tillbridge.kernel.errors import Conflict
 from tillbridge.kernel.ids import Ids
 from tillbridge.ledger import store as ledger
 from tillbridge.ledger.gather import Gather
-from tillbridge.ledger.model import Answer, Posted, Posting, first_difference
+from tillbridge.ledger.model import Answer, Posted, Posting, State, first_difference
 from tillbridge.stack.model import Stack
 
 Wake = Callable[[Iterable[str]], None]
@@ -44,6 +45,7 @@ class Desk:
         self._sorter = Sorter(stack)
         self._hops = tuple(hop.name for hop in stack.deliveries())
         self._gather: Gather[Posting, Answer] = Gather(self._commit)
+        self._tell_batch: Callable[[int], None] = lambda _: None
 
     async def post(self, command: Submitted) -> Answer:
         """Carry out one command. Raises Conflict when its key was used for another request, DatabaseError."""
@@ -57,7 +59,9 @@ class Desk:
         its key was used for another request, DatabaseError, or what was wrong with it before it was posted."""
         made = [await self._made(command) for command in commands]
         postings = [one for one in made if isinstance(one, Posting)]
+        began = self._clock.now()
         answers = await self._gather.submit_all(postings)
+        self._note(postings, answers, began)
         plain = not any(isinstance(answer, BaseException) or answer.replay for answer in answers)
         if plain and len(answers) == len(made):
             return answers
@@ -80,6 +84,34 @@ class Desk:
         self._wake(self._hops)
         return _same(answer, posting)
 
+    async def reissue(self, command: Reissue, along: Callable[[Tx, Posted], Awaitable[None]]) -> Answer:
+        """Void a credit and issue another in its place, in one transaction in which `along` writes too, when the
+        reissue is through. What stands in for a frozen credit is frozen as well. A repeat writes nothing. Raises
+        Conflict, DatabaseError."""
+        posting = await self._posting(command)
+        at = self._clock.now()
+        mail = self._sorter.mail(at, [posting])
+        async with self._db.transaction() as tx:
+            (answer,) = await store.commit_batch(tx, at, [posting], mail)
+            if isinstance(answer.result, Posted) and not answer.replay:
+                await along(tx, answer.result)
+                if await ledger.state_before(tx, command.credit_id, answer.result.version) is State.FROZEN:
+                    await self._freeze(tx, at, command, answer.result.parts[0].credit_id)
+        self._wake(self._hops)
+        return answer
+
+    async def _freeze(self, tx: Tx, at: datetime, cause: Reissue, credit_id: UUID) -> None:
+        """A credit that was just made stands in for a frozen one."""
+        command = Freeze(
+            key=f"{cause.key}:frozen",
+            actor=cause.actor,
+            occurred_at=cause.occurred_at,
+            credit_id=credit_id,
+            reason="It stands in for a credit that was frozen.",
+        )
+        posting = self._clerk.posting_of(command)
+        await store.commit_batch(tx, at, [posting], self._sorter.mail(at, [posting]))
+
     def request_of(self, command: Submitted) -> Mapping[str, Any]:
         """What is kept of a command with its key, to tell a repeat from a conflict."""
         return self._clerk.posting_of(command).request
@@ -88,6 +120,10 @@ class Desk:
         """Whether the law lets a credit expire at a moment. Raises DatabaseError."""
         now = await ledger.credit_now(self._db, credit_id)
         return now is not None and self._rules.may_end(now, at)
+
+    def tell_batches(self, listener: Callable[[int], None]) -> None:
+        """Tell a listener of every commit how many postings were in it."""
+        self._tell_batch = listener
 
     def pressed(self) -> bool:
         """Whether many registers wait for an answer right now."""
@@ -120,7 +156,20 @@ class Desk:
         mail = self._sorter.mail(at, postings)
         answers = await store.commit_batch(self._db, at, postings, mail)
         self._wake(self._hops)
+        self._tell_batch(len(postings))
         return answers
+
+    def _note(self, postings: Sequence[Posting], answers: Sequence[Answer | BaseException], began: datetime) -> None:
+        """Tell the request at hand, if it is one, what was written for it."""
+        request = SCOPE.get()
+        if request is None:
+            return
+        ended = self._clock.now()
+        for posting, answer in zip(postings, answers, strict=True):
+            if isinstance(answer, Answer) and isinstance(answer.result, Posted) and not answer.replay:
+                done = answer.result
+                first, kept = posting.verb in FIRST, posting.trace
+                request.write(Written(posting.verb.value, done.credit_id, done.event_id, kept, began, ended, first))
 
     async def _first(self, answer: Answer | BaseException, posting: Posting) -> Answer | BaseException:
         """The answer with all its parts, if it is to this request."""

@@ -8,7 +8,7 @@ from uuid import UUID
 KEY_MAX: Final = 200
 """The longest key, in characters."""
 
-_OURS: Final = re.compile(r"(claim|restore|reissue|expiry|void|hub):", re.IGNORECASE)
+_OURS: Final = re.compile(r"(claim|restore|reissue|unlink|expiry|void|hub):", re.IGNORECASE)
 _ENDS_IN_TIME: Final = re.compile(r"(.*-)(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:?\d\d))")
 
 
@@ -50,6 +50,12 @@ def expiry_key(credit_id: UUID, version: int) -> str:
     """The key under which a credit expires as it stands: an expiry that was refused because something had changed may
     be tried again."""
     return f"expiry:{credit_id}:{version}"
+
+
+def unlink_key(decision_id: UUID, version: int) -> str:
+    """The key under which a credit, as it stands, leaves the customer whom a decision took it from: what was refused
+    because of a hold or a freeze may be tried again."""
+    return f"unlink:{decision_id}:{version}"
 
 
 def claim_key(credit_id: UUID, challenge_id: UUID) -> str:

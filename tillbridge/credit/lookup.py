@@ -59,6 +59,7 @@ class Inquiry:
     code: str
     pin: str
     customer: UUID | None
+    same_person: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def may_see(inquiry: Inquiry, found: Found | None, pin_hash: bytes) -> bool:
     right_pin = hmac.compare_digest(kept or _NO_PIN, pin_hash)
     pin_ok = right_pin if kept is not None and inquiry.pin else kept is None or inquiry.card_present
     owner = found.owner if found is not None else None
-    owner_ok = inquiry.customer is None or owner is None or owner == inquiry.customer
+    owner_ok = inquiry.customer is None or owner is None or owner in {inquiry.customer, *inquiry.same_person}
     return found is not None and pin_ok and owner_ok
 
 

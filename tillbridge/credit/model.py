@@ -26,7 +26,8 @@ class Command(Struct, frozen=True, kw_only=True, gc=False):
 
 class Issue(Command, frozen=True, kw_only=True, gc=False):
     """Issue one credit. Without an owner it is booked as unclaimed, unless `bearer` says that whoever has it may spend
-    it. `code` is plain. `request` is what the caller sent, personal texts as digests."""
+    it. `code` is plain. `request` is what the caller sent, personal texts as digests. `trace` is the traceparent that
+    came with it, or blank."""
 
     kind: str
     bucket: str
@@ -40,6 +41,7 @@ class Issue(Command, frozen=True, kw_only=True, gc=False):
     priority: int = 100
     reason: str = ""
     approver: str = ""
+    trace: str = ""
 
 
 class Import(Command, frozen=True, kw_only=True, gc=False):
@@ -54,7 +56,8 @@ class Import(Command, frozen=True, kw_only=True, gc=False):
 
 class Activate(Command, frozen=True, kw_only=True, gc=False):
     """Sell an imported card: it gets its money, and its owner if it has one. `named` is what the caller said of the
-    owner, by which a repeat is told; blank where that is the owner itself. `approver` agreed, where somebody had to."""
+    owner, by which a repeat is told; blank where that is the owner itself. `approver` agreed, where somebody had to.
+    `trace` is as in Issue."""
 
     credit_id: UUID
     amount: Money
@@ -62,6 +65,7 @@ class Activate(Command, frozen=True, kw_only=True, gc=False):
     expires_at: datetime | None = None
     named: str = ""
     approver: str = ""
+    trace: str = ""
 
 
 class Load(Command, frozen=True, kw_only=True, gc=False):
@@ -154,8 +158,8 @@ class Expire(Command, frozen=True, kw_only=True, gc=False):
 class Reissue(Command, frozen=True, kw_only=True, gc=False):
     """Take a credit back and issue a new one for what it holds, as one event. Expiry, cohort date, issuer, kind, bucket
     and priority are inherited, and the owner too where none is given: it stays whose it is, or whoever's has it.
-    `bearer` makes it the latter. `customer` is what the caller said of the owner, by which a repeat is told; None where
-    that is the owner itself."""
+    `bearer` makes it the latter; `unclaimed` makes it nobody's, to be claimed. `customer` is what the caller said of
+    the owner, by which a repeat is told; None where that is the owner itself."""
 
     credit_id: UUID
     owner: UUID | None
@@ -164,6 +168,7 @@ class Reissue(Command, frozen=True, kw_only=True, gc=False):
     pin: str = ""
     cause: str = ""
     bearer: bool = False
+    unclaimed: bool = False
     customer: str | None = None
     expected: Money | None = None
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, Final
 
+from tillbridge.handoff.trace import KEY
 from tillbridge.ledger.model import Posting, Verb
 
 EVENT_TYPE: Final[Mapping[Verb, str]] = {
@@ -53,4 +54,6 @@ def payload_of(posting: Posting, type_: str) -> Mapping[str, Any]:
         body["cause"] = posting.cause
     if posting.other_id is not None:
         body["from"], body["to"] = posting.credit_id, posting.other_id
+    if posting.trace:
+        body[KEY] = posting.trace
     return body

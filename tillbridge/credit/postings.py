@@ -94,6 +94,7 @@ class Clerk:
             expires_at=None if terms.ends(c.expires_at) == FAR else terms.ends(c.expires_at),
             ceiling=terms.ceiling,
             uses=terms.uses,
+            trace=c.trace,
         )
 
     def _import(self, c: Import, _: Terms) -> Posting:
@@ -118,7 +119,7 @@ class Clerk:
         wanted = c.expires_at or (terms.fixed.expires_at if terms.fixed else None)
         return self._on(
             Verb.ACTIVATE, c, c.credit_id, c.amount, said, house=house, owner=c.owner, expires_at=terms.ends(wanted),
-            ceiling=terms.ceiling, uses=terms.uses, approver=c.approver,
+            ceiling=terms.ceiling, uses=terms.uses, approver=c.approver, trace=c.trace,
         )  # fmt: skip
 
     def _load(self, c: Load, terms: Terms) -> Posting:
@@ -180,11 +181,13 @@ class Clerk:
             "cause": c.cause,
             "customer": c.customer if c.customer is not None else str(c.owner) if c.owner else "",
             "code": self._codes.digest(c.code),
+            **({"unclaimed": True} if c.unclaimed else {}),
             **self._pin(c.code, c.pin),
         }
         kind, bucket = (terms.fixed.kind, terms.fixed.bucket) if terms.fixed else ("store_credit", "refund")
-        inherits = c.customer == "" or not (c.owner or c.bearer)
-        owner, state = (None, None) if inherits else (c.owner, State.ACTIVE)
+        inherits = not c.unclaimed and (c.customer == "" or not (c.owner or c.bearer))
+        given = (None, State.UNCLAIMED) if c.unclaimed else (c.owner, State.ACTIVE)
+        owner, state = (None, None) if inherits else given
         birth = self._birth(c, kind, bucket, state, owner, c.code, c.pin, 100)
         return self._on(
             Verb.REISSUE, c, c.credit_id, None, said | _expected(c.expected), reason=c.reason, cause=c.cause,

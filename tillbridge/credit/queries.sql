@@ -43,8 +43,10 @@ SELECT * FROM credit.approval WHERE key = $1;
 SELECT * FROM credit.approval WHERE approval_id = $1;
 
 -- name: waiting_approvals
--- What waits for a second person, oldest first, behind a place in the list.
-SELECT * FROM credit.approval WHERE state = 'waiting' AND (asked_at, approval_id) > ($1, $2)
+-- What waits for a second person, oldest first, behind a place in the list; a blank store or register means all.
+SELECT * FROM credit.approval
+WHERE state = 'waiting' AND (asked_at, approval_id) > ($1, $2)
+    AND ($4 = '' OR request ->> 'store' = $4) AND ($5 = '' OR request ->> 'register' = $5)
 ORDER BY asked_at, approval_id LIMIT $3;
 
 -- name: decide_approval

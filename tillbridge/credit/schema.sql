@@ -14,12 +14,14 @@ CREATE TYPE credit.notice AS (event_id uuid, route integer, payload json);
 -- Which of a batch's routes a credit takes, by currency and bucket. A star stands for all that are not named.
 CREATE TYPE credit.class AS (currency text, bucket text, route integer);
 
--- Who owns a credit, as the other systems know them.
+-- Who owns a credit, as the other systems know them. Of several accounts of one system the last one is told, so they come
+-- in this order: those of whoever was merged with the owner first, then the owner's own, the first of them last.
 CREATE FUNCTION credit.customer(p_owner uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN p_owner IS NOT NULL THEN jsonb_build_object(
         'customer_id', p_owner,
         'accounts', coalesce((
-            SELECT jsonb_object_agg(r.system, r.account_id) FROM identity.known_as AS r WHERE r.customer_id = p_owner
+            SELECT jsonb_object_agg(r.system, r.account_id ORDER BY r.own, r.account_id DESC)
+            FROM identity.known_as AS r WHERE r.customer_id = p_owner
         ), '{}'::jsonb)
     ) END
 $$;
@@ -41,12 +43,13 @@ BEGIN
         CASE WHEN o.owner IS NOT NULL THEN
             jsonb_build_object('customer_id', o.owner, 'accounts', coalesce(a.accounts, '{}'::jsonb))
         END,
-        n.payload, coalesce(n.route, c.route)
+        n.payload, coalesce(n.route, c.route), o.change, o.cohort_date
     )::handoff.new_message) INTO messages
     FROM unnest(done.outcomes) AS o
     JOIN unnest(p_notices) AS n ON n.event_id = o.event_id
     LEFT JOIN LATERAL (
-        SELECT jsonb_object_agg(r.system, r.account_id) AS accounts FROM identity.known_as AS r
+        SELECT jsonb_object_agg(r.system, r.account_id ORDER BY r.own, r.account_id DESC) AS accounts
+        FROM identity.known_as AS r
         WHERE o.owner IS NOT NULL AND r.customer_id = o.owner
     ) AS a ON true
     LEFT JOIN LATERAL (

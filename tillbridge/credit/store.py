@@ -15,7 +15,7 @@ from tillbridge.ledger.store import answers_of, clash_or_fault, command_row
 _Q = load_queries("credit")
 
 
-async def commit_batch(db: Db, at: datetime, postings: Sequence[Posting], mail: Mail) -> list[Answer]:
+async def commit_batch(db: Db | Tx, at: datetime, postings: Sequence[Posting], mail: Mail) -> list[Answer]:
     """Post a batch and hand off what was posted, in one round trip and one commit; one answer each, in order.
 
     Raises TryAgain when another hub posted one of the keys at the same moment, DatabaseError otherwise; then nothing
@@ -23,7 +23,17 @@ async def commit_batch(db: Db, at: datetime, postings: Sequence[Posting], mail: 
     """
     commands = [command_row(number, posting) for number, posting in enumerate(postings)]
     hops = [
-        (number, new.hop, new.state.value, new.waits_for, new.due_at, new.deadline, new.reason_code, new.reason)
+        (
+            number,
+            new.hop,
+            new.state.value,
+            new.waits_for,
+            new.due_at,
+            new.deadline,
+            new.reason_code,
+            new.reason,
+            new.waits_past,
+        )
         for number, route in enumerate(mail.routes)
         for new in route
     ]
@@ -91,9 +101,12 @@ async def approval(db: Db, approval_id: UUID) -> Approval | None:
     return None if row is None else _approval(row)
 
 
-async def waiting_approvals(db: Db, after: tuple[datetime, UUID], limit: int) -> list[Approval]:
-    """What waits for a second person, oldest first, behind a time and an id. Raises DatabaseError."""
-    return [_approval(row) for row in await db.fetch(_Q["waiting_approvals"], *after, limit)]
+async def waiting_approvals(
+    db: Db, after: tuple[datetime, UUID], limit: int, place: str = "", register: str = ""
+) -> list[Approval]:
+    """What waits for a second person, oldest first, behind a time and an id: of one store (`place`) and one register,
+    blank for all. Raises DatabaseError."""
+    return [_approval(row) for row in await db.fetch(_Q["waiting_approvals"], *after, limit, place, register)]
 
 
 async def decide_approval(

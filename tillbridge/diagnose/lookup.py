@@ -1,6 +1,7 @@
 """Fetch the facts on one credit and lay them out as its trail; find credits by what people have in hand."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -20,7 +21,8 @@ async def trail_of(db: Db, stack: Stack, credit: CreditNow, at: datetime, others
     lines = await whole_statement(db, credit.credit_id)
     kept = await handoffs.of_credit(db, credit.credit_id)
     refusals = await ledger.refusals_of_credit(db, credit.credit_id)
-    return trail(stack, credit.state_at(at), lines, kept, [*map(refused_fact, refusals), *others], at)
+    found = trail(stack, credit.state_at(at), lines, kept, [*map(refused_fact, refusals), *others], at)
+    return replace(found, trace_id=(await handoffs.trace(db, credit.credit_id)).trace_id)
 
 
 async def whole_statement(db: Db, credit_id: UUID) -> list[Line]:

@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from tillbridge.handoff.model import AttemptView, HandoffView, State
+from tillbridge.handoff.model import OVER, AttemptView, HandoffView, State
 from tillbridge.kernel.money import Money
 from tillbridge.ledger.model import Line, RefusedRequest, Verb
 from tillbridge.ledger.model import State as CreditState
 from tillbridge.stack.draw import place, span_words
 from tillbridge.stack.model import Stack
 
-Mark = Literal["confirmed", "pending", "late", "dead", "unknown", ""]
-"""The state of a line as a word; blank for a plain fact."""
+Mark = Literal["confirmed", "pending", "late", "dead", "unknown", "refused", ""]
+"""The state of a line as a word; blank for a plain fact. `refused` is a command that the ledger turned down; the others
+but `confirmed` are words of handoffs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """All that is known of a credit, in order of time, and what it comes to."""
+    """All that is known of a credit, in order of time, and what it comes to. By `trace_id` it is known to whoever
+    traces requests; blank where nobody asked."""
 
     facts: tuple[Fact, ...]
     verdict: Verdict
+    trace_id: str = ""
 
 
 _DONE: Final[Mapping[Verb, str]] = {
@@ -91,6 +94,7 @@ _OUTCOMES: Final[Mapping[str, str]] = {
     "refused": "{target} refused it",
     "unknown": "{target}'s answer was lost after sending",
     "not-sent": "{target} could not be reached",
+    "not-begun": "its batch went one by one, and its turn had not come",
     "not-there": "{target} does not have it: it is sent again",
     "not-yet": "{target} is still at work on it",
     "cannot-tell": "{target} cannot say whether it has it",
@@ -121,7 +125,7 @@ def trail(
 def refused_fact(refused: RefusedRequest) -> Fact:
     """A refusal as a line of the trail."""
     detail = _joined(f"to {refused.verb.value}", refused.refusal.code, refused.refusal.engineer, f"key {refused.key}")
-    return Fact(refused.recorded_at, f"Refused: {refused.refusal.cashier}", detail, "late")
+    return Fact(refused.recorded_at, f"Refused: {refused.refusal.cashier}", detail, "refused")
 
 
 def _of_lines(lines: Sequence[Line]) -> list[Fact]:
@@ -190,6 +194,8 @@ def _as_it_stands(handoff: HandoffView, way: _Way, now: datetime) -> list[Fact]:
     """What has not come to an end, as it is now."""
     if handoff.state is State.CONFIRMED:
         return []
+    if handoff.state is State.ENDED:
+        return [Fact(now, f"Not sent to {way.target}", handoff.reason, "", handoff.hop, None, way.promise)]
     mark, words = _standing(handoff, way.target, now)
     promised = f"promised within {span_words(way.promise)}" if way.promise and handoff.deadline else ""
     detail = _joined(promised, handoff.reason_code, handoff.reason)
@@ -218,7 +224,7 @@ def _things(waits_for: str) -> str:
 def verdict(stack: Stack, state: CreditState, handoffs: Sequence[HandoffView], now: datetime) -> Verdict:
     """What the facts come to, the gravest first."""
     stuck = _names(handoffs, lambda one: one.state in (State.DEAD, State.PARKED))
-    late = _names(handoffs, lambda one: one.state is not State.CONFIRMED and one.late(now))
+    late = _names(handoffs, lambda one: one.state not in OVER and one.late(now))
     if stuck:
         return _stuck(stack, handoffs, stuck)
     if late:
@@ -231,7 +237,7 @@ def verdict(stack: Stack, state: CreditState, handoffs: Sequence[HandoffView], n
         return Verdict("confirmed", "Expired", "Its last day has passed: it cannot be spent.", "Nothing to do.")
     if state is CreditState.VOID:
         return Verdict("confirmed", "Taken back", "It is worth nothing, and never will be again.", "Nothing to do.")
-    moving = _names(handoffs, lambda one: one.state is not State.CONFIRMED)
+    moving = _names(handoffs, lambda one: one.state not in OVER)
     if moving:
         sentence = f"{_targets(stack, moving)} will have it in time."
         return Verdict("pending", "On its way", sentence, "Nothing to do yet.", moving)

@@ -55,16 +55,22 @@ def tried(breaker: Breaker, at: datetime) -> Breaker:
 
 def after(breaker: Breaker, answer: Outcome | Found, hop: Hop, at: datetime, chance: Random) -> Breaker:
     """The breaker after an answer: any sign of life closes it, the fifth failure in a row opens it."""
+    if isinstance(answer, Refused) and answer.unasked:
+        return breaker
     if not is_failure(answer):
         return Breaker()
     if breaker.state is Gate.OPEN:
         # A delivery that was under way when it opened says nothing new.
         return breaker
     failures = breaker.failures + 1
+    asked = _asked(answer)
+    if asked > timedelta(0) and failures < FAILURES_TO_OPEN:
+        # It said for how long it wants to be left alone: that is for every event, not for this one.
+        return Breaker(Gate.OPEN, failures, breaker.opened_at or at, at + asked)
     if breaker.state is Gate.CLOSED and failures < FAILURES_TO_OPEN:
         return replace(breaker, failures=failures)
     closed_for = ceiling(hop, failures - FAILURES_TO_OPEN + 1) * (1 + chance.random()) / 2
-    until = at + max(closed_for, _asked(answer))
+    until = at + max(closed_for, asked)
     return Breaker(Gate.OPEN, failures, breaker.opened_at or at, until)
 
 

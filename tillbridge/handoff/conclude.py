@@ -1,6 +1,7 @@
 """What others say about a handoff: a system by a call of its own, or a person who has looked."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from tillbridge.handoff import store
@@ -8,6 +9,9 @@ from tillbridge.handoff.model import CODE_MAX, Conclusion, State, plain_text
 from tillbridge.handoff.route import onward
 from tillbridge.kernel.db import Db
 from tillbridge.stack.model import Stack
+
+GIVEN_UP: Final = "given-up"
+"""Reason code of a handoff that a person has given up."""
 
 
 async def confirm_by_key(
@@ -33,7 +37,7 @@ async def refuse_by_key(db: Db, event_id: UUID, hop: str, at: datetime, code: st
 
 
 async def confirm_by_hand(
-    db: Db, stack: Stack, event_id: UUID, hop: str, at: datetime, who: str, reference: str = ""
+    db: Db, stack: Stack, event_id: UUID, hop: str, at: datetime, who: str, reference: str = "", note: str = ""
 ) -> Conclusion | None:
     """A person has looked and the target has it: the way out of `parked` when nothing is to be sent again.
 
@@ -41,5 +45,16 @@ async def confirm_by_hand(
     """
     return await store.conclude(
         db, at, event_id, hop, "person", State.CONFIRMED, onward(stack, at),
-        reference=plain_text(reference), reason=plain_text(f"{who} has seen it there."),
+        reference=plain_text(reference), reason=plain_text(f"{who} has seen it there. {note}"),
     )  # fmt: skip
+
+
+async def give_up_by_hand(
+    db: Db, event_id: UUID, hop: str, at: datetime, who: str, note: str = ""
+) -> Conclusion | None:
+    """A person has looked, the target has it not, and it is not to be sent again. It stays dead unless it is replayed.
+
+    None for an event and hop nobody knows. Raises DatabaseError.
+    """
+    reason = plain_text(f"{who} gave it up. {note}")
+    return await store.conclude(db, at, event_id, hop, "person", State.DEAD, (), reason_code=GIVEN_UP, reason=reason)

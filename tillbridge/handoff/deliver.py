@@ -18,9 +18,10 @@ from uuid import UUID
 
 from tillbridge.handoff import store
 from tillbridge.handoff.alarm import Alarm
+from tillbridge.handoff.breaker import is_failure
 from tillbridge.handoff.lane import Lane, no_answer
-from tillbridge.handoff.model import Claimed, Conclusion, Result, Room, Settled, State
-from tillbridge.handoff.ports import Connector, Found, Outcome
+from tillbridge.handoff.model import Claimed, Conclusion, Result, Room, Settled, State, Turned
+from tillbridge.handoff.ports import Connector, Found, Outcome, Refused
 from tillbridge.handoff.retry import decide
 from tillbridge.handoff.route import onward
 from tillbridge.handoff.watch import Watch
@@ -42,9 +43,6 @@ FRESH: Final = 2.0
 """Seconds after which what the database answers to a claim is no longer sent: its lease may run out under way."""
 
 _WIND_UP: Final = 5.0
-PRESSED_MAX: Final = 4
-"""Deliveries under way per hop while registers wait."""
-
 _REST_MAX: Final = 2.0
 _SPARE: Final = 1.0
 _log = logging.getLogger("tillbridge.handoff")
@@ -140,7 +138,7 @@ class Deliverer:
 
     async def _wait(self) -> None:
         """Until someone wakes the loop, an answer comes in, a retry is due, or it is time to look around."""
-        for hop in await self._alarm.wait(self._patience(IDLE)):
+        for hop in await self._alarm.wait(self._patience(min(IDLE, self._watch.pause))):
             self._lanes[hop].woken = True
 
     def _patience(self, seconds: float) -> float:
@@ -163,7 +161,7 @@ class Deliverer:
             return
         try:
             ahead = onward(self._stack, at) if any(_confirms(result) for result in results) else ()
-            settled, claimed = await store.turn(self._db, at, results, ahead, rooms)
+            turned = await store.turn(self._db, at, results, ahead, rooms)
         except DatabaseFault:
             self._results += results
             await self._one_by_one(at)
@@ -172,12 +170,14 @@ class Deliverer:
             self._results += results
             raise
         self._free(results)
-        self._tell(settled)
+        self._tell(turned.settled)
+        for hop in turned.limited:
+            self._alarm.ring_at(at + self._lanes[hop].refill, hop)
         slow = max(time.monotonic() - began, (self._clock.now() - at).total_seconds()) > FRESH
-        if claimed and (slow or self._stop_by is not None):
-            await store.give_back(self._db, [one.lease for one in claimed])
+        if turned.claimed and (slow or self._stop_by is not None):
+            await store.give_back(self._db, [one.lease for one in turned.claimed])
         else:
-            self._start(at, claimed, rooms)
+            self._start(at, turned, rooms)
 
     def _rooms(self, at: datetime, results: Sequence[Result]) -> list[Room]:
         """Room on every hop that was woken, or that these results may have made something due on."""
@@ -187,11 +187,11 @@ class Deliverer:
             wanted.add(result.lease.hop)
             if _confirms(result):
                 wanted.update(self._lanes[result.lease.hop].downstream)
-        rooms = []
+        rooms, pressed = [], self._pressed()
         for name in wanted:
             lane = self._lanes[name]
             lane.woken = False
-            if room := lane.room(at, freed[name], PRESSED_MAX if self._pressed() else None):
+            if room := lane.room(at, freed[name], pressed=pressed):
                 rooms.append(room)
         return rooms
 
@@ -204,7 +204,7 @@ class Deliverer:
         results, self._results = self._results, []
         for result in results:
             try:
-                settled, _ = await store.turn(self._db, at, [result], onward(self._stack, at), ())
+                turned = await store.turn(self._db, at, [result], onward(self._stack, at), ())
             except DatabaseFault:
                 _log.exception("A result cannot be written; its lease will run out and the target will be asked.")
                 self._free([result])
@@ -212,7 +212,7 @@ class Deliverer:
                 self._results.append(result)
             else:
                 self._free([result])
-                self._tell(settled)
+                self._tell(turned.settled)
 
     def _free(self, results: Iterable[Result]) -> None:
         for result in results:
@@ -229,48 +229,60 @@ class Deliverer:
             except Exception:
                 _log.exception("A listener stumbled over a settled handoff.")
 
-    def _start(self, at: datetime, claimed: Sequence[Claimed], rooms: Sequence[Room]) -> None:
-        for one in claimed:
-            lane = self._lanes[one.lease.hop]
-            if lane.start(at):
+    def _start(self, at: datetime, turned: Turned, rooms: Sequence[Room]) -> None:
+        if turned.claimed:
+            self._watch.found()
+        by_hop: dict[str, list[Claimed]] = {}
+        for one in turned.claimed:
+            by_hop.setdefault(one.lease.hop, []).append(one)
+        for hop, claimed in by_hop.items():
+            lane = self._lanes[hop]
+            if lane.start(at, len(claimed)):
                 self._watch.moved(lane)
-            task = asyncio.create_task(self._carry(lane, one))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        taken = Counter(one.lease.hop for one in claimed)
+            for portion in lane.portions(claimed):
+                task = asyncio.create_task(self._carry(lane, portion))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
         for room in rooms:
             # A hop that took all it had room for may have more.
-            self._lanes[room.hop].woken |= taken[room.hop] >= room.count
+            self._lanes[room.hop].woken |= len(by_hop.get(room.hop, ())) >= room.count
+        for hop in turned.more:
+            self._lanes[hop].woken = True
+            self._alarm.ring()
 
-    async def _carry(self, lane: Lane, claimed: Claimed) -> None:
-        """One delivery or question, from start to result."""
-        lease = claimed.lease
+    async def _carry(self, lane: Lane, claimed: Sequence[Claimed]) -> None:
+        """What goes out together, from start to results."""
         started_at = self._clock.now()
-        answer = await self._ask(lane, claimed)
+        answers = await self._ask(lane, claimed)
         ended_at = self._clock.now()
-        if lane.answered(answer, ended_at, self._chance):
-            _log.warning("Hop %s is %s.", lease.hop, lane.breaker.state.value)
+        for one, answer in zip(claimed, answers, strict=True):
+            decision = decide(one.lease, answer, lane.hop, ended_at, self._chance)
+            self._results.append(Result(one.lease, started_at, ended_at, decision))
+        # One request says one thing about the target: that it lives, if any of the answers does.
+        asked = [answer for answer in answers if not (isinstance(answer, Refused) and answer.unasked)] or answers
+        sign = next((answer for answer in asked if not is_failure(answer)), asked[0])
+        if lane.answered(sign, ended_at, self._chance):
+            _log.warning("Hop %s is %s.", lane.hop.name, lane.breaker.state.value)
             self._watch.moved(lane)
-        decision = decide(lease, answer, lane.hop, ended_at, self._chance)
-        self._results.append(Result(lease, started_at, ended_at, decision))
         self._alarm.ring()
 
-    async def _ask(self, lane: Lane, claimed: Claimed) -> Outcome | Found:
-        """What the connector says. Whatever goes wrong, there is an answer, and never one that nothing was sent."""
-        kind = claimed.lease.kind
+    async def _ask(self, lane: Lane, claimed: Sequence[Claimed]) -> Sequence[Outcome | Found]:
+        """What the connector says. Whatever goes wrong, there are answers, and never one that nothing was sent."""
+        kind = claimed[0].lease.kind
         try:
-            delivery = lane.delivery(claimed)
-            async with asyncio.timeout(delivery.timeout + _SPARE):
-                if kind == "probe":
-                    return await lane.connector.probe(delivery)
-                return await lane.connector.deliver(delivery)
+            async with asyncio.timeout(lane.patience.total_seconds() + _SPARE):
+                answers = await lane.carry(claimed)
+            if len(answers) == len(claimed):
+                return answers
+            sentence = f"The connector gave {len(answers)} answers to {len(claimed)} events."
         except TimeoutError:
-            return no_answer(kind, f"{lane.hop.target} gave no answer in time.")
+            sentence = f"{lane.hop.target} gave no answer in time."
         except asyncio.CancelledError:
-            return no_answer(kind, "The hub stopped before the answer came.")
+            sentence = "The hub stopped before the answer came."
         except Exception as error:
             _log.exception("The connector of %s stumbled.", lane.hop.target)
-            return no_answer(kind, f"The connector stumbled: {type(error).__name__}.")
+            sentence = f"The connector stumbled: {type(error).__name__}."
+        return [no_answer(kind, sentence)] * len(claimed)
 
     async def _wind_up(self) -> None:
         """The grace is over: what is still under way is unknown from now on, and written down as such if possible."""
@@ -294,6 +306,8 @@ def _lanes(stack: Stack, connectors: Mapping[str, Connector], concurrency: int) 
             connectors[hop.target],
             concurrency,
             tuple(name for name, fed_by in feeding.items() if fed_by == hop.name),
+            stack.systems[hop.target],
+            stack.retailer.currency,
         )
         for hop in reached
     }

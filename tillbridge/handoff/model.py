@@ -1,11 +1,13 @@
 """One event on its way over one hop: its states, and the values that describe it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
+
+from tillbridge.stack.transforms import facts
 
 
 class State(StrEnum):
@@ -18,6 +20,7 @@ class State(StrEnum):
     PARKED = "parked"
     CONFIRMED = "confirmed"
     DEAD = "dead"
+    ENDED = "ended"
 
 
 SENTENCES: Final[Mapping[State, str]] = {
@@ -29,8 +32,12 @@ SENTENCES: Final[Mapping[State, str]] = {
     State.PARKED: "Sent, the answer is missing, and the target cannot be asked: a person decides.",
     State.CONFIRMED: "The target has it and said so.",
     State.DEAD: "Given up, after the last attempt or because it was refused for good; it can be replayed.",
+    State.ENDED: "There is nothing to tell any more: the credit was over before anybody claimed it.",
 }
 """Every state in a sentence for a person."""
+
+OVER: Final = frozenset({State.CONFIRMED, State.ENDED})
+"""The states in which nothing is owed to the target any more."""
 
 STUCK: Final = frozenset({State.DEAD, State.PARKED})
 """The states that nothing leaves by itself: a person or a replay has to act."""
@@ -39,10 +46,11 @@ CLAIM: Final = "claim"
 """What a handoff waits for when the credit has no owner yet."""
 
 EARLIER: Final = "earlier"
-"""What a handoff waits for when an earlier event of the credit is dead or parked on the same hop."""
+"""What a handoff waits for when an earlier event of the credit has not arrived on the same hop."""
 
-MAPPING_REJECTED: Final = "mapping-rejected"
-"""Reason code of a handoff that the target would not accept: its currency, bucket or amount."""
+MAPPING_REJECTED: Final = facts.MAPPING_REJECTED
+"""Reason code of a handoff that the target would not accept, its currency, bucket or amount, or that the hop's
+transformations do not let through."""
 
 ACCEPTED: Final = "accepted"
 """Reason code of a handoff that the target has taken in and will confirm by a call of its own."""
@@ -54,7 +62,8 @@ class NewHandoff:
 
     `state` is `due`, `waiting` or `dead`. `waits_for` lists, separated by spaces, what has to happen first: names of
     hops, `claim`, `earlier`; times are None until then, but for one that waits for the claim
-    alone. A dead one says why in `reason_code` and `reason`.
+    alone. A dead one says why in `reason_code` and `reason`. `waits_past` is what it waits for where the hops that wait
+    for a claim are left out, because nobody owns the credit and nobody will.
     """
 
     hop: str
@@ -64,6 +73,7 @@ class NewHandoff:
     deadline: datetime | None
     reason_code: str = ""
     reason: str = ""
+    waits_past: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +130,15 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A hop that can take `count` more deliveries now, each leased until `lease_until`."""
+    """A hop that can take `count` more deliveries now, each leased until `lease_until`. `rate` is what its system may
+    be sent in a second; 0 is any number. `deadline` is for what has none."""
 
     hop: str
     count: int
     lease_until: datetime
+    system: str = ""
+    rate: float = 0.0
+    deadline: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +154,11 @@ class Settled:
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A lease, and the message it is for. Amounts are in minor units; `customer` is who owns the credit, as the other
-    systems know them; `payload` is the rest of the message's body."""
+    systems know them; `payload` is the rest of the message's body.
+
+    `change` is what the event did to the balance. `born_on` is the day the credit is of, in the retailer's zone; a
+    reissue keeps that of the credit it stands in for.
+    """
 
     lease: Lease
     event_id: UUID
@@ -154,6 +172,19 @@ class Claimed:
     recorded_at: datetime
     customer: Mapping[str, Any] | None
     payload: Mapping[str, Any]
+    change: int
+    born_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What a turn came to: what was settled, what was claimed, the hops that should have another turn at once (`more`),
+    and those whose system may not be sent more right now (`limited`)."""
+
+    settled: Sequence[Settled]
+    claimed: Sequence[Claimed]
+    more: frozenset[str] = frozenset()
+    limited: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +261,47 @@ class HopCount:
     count: int
     late: int
     oldest_due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HopSigns:
+    """How a hop is doing: its handoffs by open state, those past their deadline, when the oldest that is due was due,
+    how many leases ran out before their worker said what came of them (ever), and its breaker's state."""
+
+    hop: str
+    states: Mapping[State, int]
+    late: int
+    oldest_due: datetime | None
+    lost: int
+    breaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ripe:
+    """A span of recorded time, `begin` to before `end`, whose handoffs on a hop should be confirmed by now."""
+
+    hop: str
+    begin: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Of a hop's handoffs whose deadline has passed (`due`), how many were confirmed before it (`kept`)."""
+
+    hop: str
+    due: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class StuckCount:
+    """How many handoffs of one hop are given up for one reason."""
+
+    hop: str
+    state: State
+    reason_code: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What the delivery loop asks of a connector: send one event, and say whether one has arrived."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 
@@ -10,7 +10,8 @@ from uuid import UUID
 class Delivery:
     """One event to be handed to one system. `attempt` and `replay` count from 1 and 0; `timeout` is in seconds.
 
-    `key` is the same for every attempt and every replay, so that a target can tell a repeat.
+    `key` is the same for every attempt and every replay, so that a target can tell a repeat. `trace` is the traceparent
+    of this attempt: the credit's trace, and a span of its own.
     """
 
     credit_id: UUID
@@ -23,6 +24,7 @@ class Delivery:
     attempt: int
     replay: int
     timeout: float
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Accepted:
 class Refused:
     """The target does not take it: for good (`final`), or not now, and not for `retry_after` seconds where it said so.
 
-    `everything` means that it takes nothing at all right now, whatever the event.
+    `everything` means that it takes nothing at all right now, whatever the event. `unasked` means that the hub itself
+    said so: nothing was sent.
     """
 
     code: str
@@ -49,6 +52,7 @@ class Refused:
     final: bool
     retry_after: float | None = None
     everything: bool = False
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,10 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """It certainly did not reach the target."""
+    """It certainly did not reach the target. `begun` is false when it was not even tried: that is no attempt."""
 
     sentence: str
+    begun: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +111,17 @@ class Connector(Protocol):
 
     async def probe(self, delivery: Delivery) -> Found:
         """Ask whether the event has arrived."""
+
+
+@runtime_checkable
+class BatchConnector(Connector, Protocol):
+    """A way that takes many at once. Each event has an outcome of its own, in the order they were given in.
+
+    An event's key is the same alone and among others.
+    """
+
+    async def deliver_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Hand over several events, at most one of a credit."""
+
+    async def probe_many(self, deliveries: Sequence[Delivery]) -> Sequence[Found]:
+        """Ask of each whether it has arrived."""

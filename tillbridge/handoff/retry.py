@@ -22,6 +22,7 @@ from tillbridge.stack.model import Hop
 
 ANSWER_LOST: Final = "answer-lost"
 NOT_SENT: Final = "not-sent"
+NOT_BEGUN: Final = "not-begun"
 CANNOT_ASK: Final = "cannot-ask"
 NOT_THERE: Final = "not-there"
 
@@ -72,6 +73,10 @@ def _after_send(lease: Lease, answer: Outcome | Found, hop: Hop, at: datetime, c
         case Refused(code, sentence, final, retry_after):
             decision = Decision(State.DEAD, "refused", None, plain_text(code, CODE_MAX), plain_text(sentence))
             return decision if final else _again(lease, decision, retry_after, hop, at, chance)
+        case NotSent(sentence, begun=False):
+            # No attempt: it can neither be the last one nor make the next pause longer.
+            due_at = at + pause(hop, 1, chance)
+            return Decision(State.DUE, NOT_BEGUN, due_at, NOT_SENT, plain_text(sentence))
         case NotSent(sentence):
             decision = Decision(State.DEAD, "not-sent", None, NOT_SENT, plain_text(sentence))
             return _again(lease, decision, None, hop, at, chance)

@@ -3,30 +3,57 @@
 Pure: values in, values out.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from tillbridge.handoff.model import CLAIM, MAPPING_REJECTED, NewHandoff, Onward, State
 from tillbridge.kernel.money import Money
 from tillbridge.stack.model import Hop, Role, Stack, System
 from tillbridge.stack.schedule import next_run
-
-ANY: Final = "*"
-"""Stands for a currency or bucket that no system names."""
+from tillbridge.stack.terms import BUCKETS
+from tillbridge.stack.transforms import ANY, Rejected, arrives
 
 
 def route(
-    stack: Stack, at: datetime, *, owned: bool, currency: str, bucket: str, amount: Money | None = None
+    stack: Stack,
+    at: datetime,
+    *,
+    owned: bool,
+    currency: str,
+    bucket: str,
+    amount: Money | None = None,
+    born_on: date | None = None,
 ) -> tuple[NewHandoff, ...]:
     """One handoff for each of the stack's deliveries, in their order, for an event confirmed at `at`.
 
-    `owned` is whether the credit has an owner: without one, nothing goes to a storefront before the claim. `amount`
-    is what the credit was issued for; None leaves a target's limits unchecked. A target that does not accept the
-    credit makes its handoff dead at once, with a sentence that says what is not accepted.
+    `owned` is whether the credit has an owner: without one, nothing goes to a storefront before the claim. What is not
+    accepted, as `unaccepted` says, makes its handoff dead at once.
     """
-    return tuple(_new(stack, hop, at, owned, currency, bucket, amount) for hop in stack.deliveries())
+    return routed(stack, at, owned, unaccepted(stack, currency, bucket, amount, born_on))
+
+
+def routed(stack: Stack, at: datetime, owned: bool, problems: Sequence[str]) -> tuple[NewHandoff, ...]:
+    """One handoff for each of the stack's deliveries, in their order; `problems` are those of `unaccepted`."""
+    return tuple(
+        _new(stack, hop, at, owned, problem) for hop, problem in zip(stack.deliveries(), problems, strict=True)
+    )
+
+
+def unaccepted(
+    stack: Stack, currency: str, bucket: str, amount: Money | None = None, born_on: date | None = None
+) -> tuple[str, ...]:
+    """For each of the stack's deliveries, in their order, what about a credit is not accepted there, as a sentence;
+    blank where it is.
+
+    The credit is judged as the hop's transformations make it. `amount` is what it was issued for; None leaves a
+    target's limits unchecked. `born_on`, in the retailer's zone, decides on the rate; None leaves open which holds.
+    """
+    return tuple(
+        unaccepted_on(hop, stack.systems[hop.target], stack.retailer.currency, currency, bucket, amount, born_on)
+        for hop in stack.deliveries()
+    )
 
 
 def on_claim(stack: Stack, at: datetime) -> tuple[NewHandoff, ...]:
@@ -64,7 +91,8 @@ def not_accepted(system: System, currency: str, bucket: str, amount: Money | Non
     if system.currencies and currency not in system.currencies:
         which = "this currency" if currency == ANY else f"the currency {currency}"
         return f"{system.name} does not accept {which}, only {', '.join(system.currencies)}."
-    if system.buckets and bucket not in (*system.buckets, ANY):
+    # A word of the target's own is accepted: by it the map says where the target keeps the credit.
+    if system.buckets and bucket in BUCKETS and bucket not in system.buckets:
         return f"{system.name} does not accept the bucket {bucket}, only {', '.join(system.buckets)}."
     if amount is None:
         return ""
@@ -72,27 +100,45 @@ def not_accepted(system: System, currency: str, bucket: str, amount: Money | Non
         return f"{system.name} does not accept {amount}: it is below its minimum of {system.amount_min}."
     if system.amount_max and amount.decimal() > Decimal(system.amount_max):
         return f"{system.name} does not accept {amount}: it is above its maximum of {system.amount_max}."
+    if system.denominations and amount.text() not in system.denominations:
+        return f"{system.name} does not accept {amount}, only {', '.join(system.denominations)}."
     return ""
 
 
-def _new(
-    stack: Stack, hop: Hop, at: datetime, owned: bool, currency: str, bucket: str, amount: Money | None
-) -> NewHandoff:
+def unaccepted_on(
+    hop: Hop, system: System, home: str, currency: str, bucket: str, amount: Money | None, born_on: date | None
+) -> str:
+    """What about a credit the target of this hop does not accept, as a sentence; blank where it accepts it. `home` is
+    the currency of its limits."""
+    arrival = arrives(hop, currency, bucket, amount, born_on)
+    if isinstance(arrival, Rejected):
+        return arrival.sentence
+    # A system's limits are in the retailer's currency: an amount in another one cannot be held against them.
+    return not_accepted(system, arrival.currency, arrival.bucket, arrival.amount if arrival.currency == home else None)
+
+
+def _new(stack: Stack, hop: Hop, at: datetime, owned: bool, problem: str) -> NewHandoff:
     needs = [_fed_by(stack, hop)]
     if not owned and _needs_owner(stack, hop):
         needs.append(CLAIM)
     waits_for = " ".join(need for need in needs if need)
-    # A system's limits are in the retailer's currency: an amount in another one cannot be held against them.
-    limited = amount if amount and amount.currency == stack.retailer.currency else None
-    problem = not_accepted(stack.systems[hop.target], currency, bucket, limited)
+    past = waits_for if CLAIM in needs else _fed_past(stack, hop)
     if problem:
-        return NewHandoff(hop.name, State.DEAD, waits_for, None, None, MAPPING_REJECTED, problem)
-    if waits_for == CLAIM:
-        # The times are for a credit that turns out to be claimed when it is posted.
-        return NewHandoff(hop.name, State.WAITING, waits_for, *times(stack, hop, at))
-    if waits_for:
-        return NewHandoff(hop.name, State.WAITING, waits_for, None, None)
-    return NewHandoff(hop.name, State.DUE, "", *times(stack, hop, at))
+        return NewHandoff(hop.name, State.DEAD, waits_for, None, None, MAPPING_REJECTED, problem, past)
+    if waits_for and waits_for != CLAIM and past:
+        return NewHandoff(hop.name, State.WAITING, waits_for, None, None, waits_past=past)
+    # The times of one that waits are for a credit that is claimed when it is posted, or that nobody will claim.
+    state = State.WAITING if waits_for else State.DUE
+    return NewHandoff(hop.name, state, waits_for, *times(stack, hop, at), waits_past=past)
+
+
+def _fed_past(stack: Stack, hop: Hop) -> str:
+    """The name of the hop that feeds this one where those that wait for a claim are left out; blank when the authority
+    does."""
+    feeding = stack.upstream(hop)
+    while feeding and _needs_owner(stack, feeding):
+        feeding = stack.upstream(feeding)
+    return feeding.name if feeding else ""
 
 
 def _needs_owner(stack: Stack, hop: Hop) -> bool:

@@ -12,23 +12,30 @@ from tillbridge.handoff.model import (
     Conclusion,
     HandoffView,
     HopCount,
+    HopSigns,
+    Kept,
     Latency,
     Lease,
     Onward,
     Result,
+    Ripe,
     Room,
     Settled,
     State,
+    StuckCount,
+    Turned,
 )
+from tillbridge.handoff.trace import Trace, trace_of
 from tillbridge.kernel.db import Db, Row, load_queries
 from tillbridge.kernel.errors import BadInput
 
 _Q: Final = load_queries("handoff")
+_STATES: Final = frozenset(State)
 
 
 async def turn(
     db: Db, at: datetime, results: Sequence[Result], onward: Sequence[Onward], rooms: Sequence[Room]
-) -> tuple[list[Settled], list[Claimed]]:
+) -> Turned:
     """Settle results and claim what there is room for, in one round trip and one commit.
 
     Of the results, only those whose lease is still the newest come back as settled. Safe to repeat with the same
@@ -36,11 +43,17 @@ async def turn(
     """
     rows = await db.fetch(
         _Q["turn"], at, [_result_row(result) for result in results], _onward_rows(onward),
-        [(room.hop, room.count, room.lease_until) for room in rooms],
+        [(room.hop, room.count, room.lease_until, room.system, room.rate, room.deadline) for room in rooms],
     )  # fmt: skip
-    settled = [_settled(row) for row in rows if row["what"] == "settled"]
-    claimed = [_claimed(row) for row in rows if row["what"] == "claimed"]
-    return settled, claimed
+    by_kind: dict[str, list[Row]] = {"settled": [], "claimed": [], "more": [], "limited": []}
+    for row in rows:
+        by_kind[row["what"]].append(row)
+    return Turned(
+        [_settled(row) for row in by_kind["settled"]],
+        [_claimed(row) for row in by_kind["claimed"]],
+        frozenset(row["hop"] for row in by_kind["more"]),
+        frozenset(row["hop"] for row in by_kind["limited"]),
+    )
 
 
 async def give_back(db: Db, leases: Iterable[Lease]) -> int:
@@ -49,20 +62,35 @@ async def give_back(db: Db, leases: Iterable[Lease]) -> int:
     return await db.execute(_Q["give_back"], *([row[part] for row in taken] for part in range(4)))
 
 
-async def expire(db: Db, at: datetime, latest: datetime) -> list[str]:
-    """Make unknown what was leased until `at`, or until later than `latest`; the hops. Raises DatabaseError."""
-    return [str(row["hop"]) for row in await db.fetch(_Q["expire"], at, latest)]
+async def sweep(db: Db, at: datetime, latest: datetime) -> Mapping[str, Breaker]:
+    """Make unknown what was leased until `at`, or until later than `latest`; all breakers that have ever moved.
+
+    Raises DatabaseError.
+    """
+    return _breakers(await db.fetch(_Q["sweep"], at, latest))
 
 
-async def mend_due(db: Db, hop: str, latest: datetime, due_at: datetime) -> int:
-    """Set due times later than `latest` to `due_at`; how many there were. Raises DatabaseError."""
-    return await db.execute(_Q["mend_due"], hop, latest, due_at)
+async def mend_due(
+    db: Db, hop: str, due_at: datetime, latest: datetime, latest_asked: datetime, by_now: datetime
+) -> int:
+    """Set due times that cannot be to `due_at`; how many there were.
+
+    Later than `latest` is only what a target asked for in an attempt before `by_now`; later than `latest_asked` nothing
+    is. Raises DatabaseError.
+    """
+    return await db.execute(_Q["mend_due"], hop, latest, due_at, latest_asked, by_now)
 
 
-async def mend_waiting(db: Db, at: datetime, onward: Sequence[Onward]) -> int:
-    """Start what waits for a hop that has confirmed; how many there were. Raises DatabaseError."""
-    row = await db.fetch_one(_Q["mend_waiting"], at, _onward_rows(onward))
-    return int(row["mended"]) if row else 0
+async def mend_waiting(
+    db: Db, at: datetime, onward: Sequence[Onward], hops: Sequence[str], until: datetime
+) -> tuple[int, int]:
+    """Start what waits for a hop that has confirmed; and of what was recorded up to `until`, what waits for one that is
+    not among `hops`, those of the map, while what is open on such a hop is given up, by portions.
+
+    How many were given up, and how many started. Raises DatabaseError.
+    """
+    row = await db.fetch_one(_Q["mend_waiting"], at, _onward_rows(onward), list(hops), until)
+    return (row["taken"], row["mended"]) if row else (0, 0)
 
 
 async def conclude(  # noqa: PLR0913 - one statement's worth of facts
@@ -97,20 +125,44 @@ async def replay(db: Db, at: datetime, places: Sequence[tuple[UUID, str, int]]) 
     return int(row["replayed"]) if row else 0
 
 
-async def stuck_on_hop(
-    db: Db, hop: str, states: Iterable[State], after: tuple[UUID, int], limit: int
-) -> list[tuple[UUID, int]]:
-    """Credit and version of what is dead or parked on a hop, in order, after a place. Raises DatabaseError."""
+async def stuck(
+    db: Db,
+    states: Iterable[State],
+    hop: str,
+    since: datetime | None,
+    until: datetime | None,
+    reason_code: str,
+    after: tuple[UUID, str, int],
+    limit: int,
+) -> tuple[HandoffView, ...]:
+    """What is dead or parked and fits, without attempts, after a place in the order of credit, hop and version.
+
+    Blank texts and None fit all. Raises DatabaseError.
+    """
     wanted = sorted(state.value for state in states)
-    rows = await db.fetch(_Q["stuck_on_hop"], hop, wanted, after[0], after[1], limit)
-    return [(row["credit_id"], row["version"]) for row in rows]
+    rows = await db.fetch(_Q["stuck"], wanted, hop, since, until, reason_code, *after, limit)
+    return tuple(_view(row) for row in rows)
+
+
+async def stuck_counts(
+    db: Db, states: Iterable[State], hop: str, since: datetime | None, until: datetime | None, reason_code: str
+) -> tuple[StuckCount, ...]:
+    """How many are dead or parked and fit, by hop, state and reason. Raises DatabaseError."""
+    wanted = sorted(state.value for state in states)
+    rows = await db.fetch(_Q["stuck_counts"], wanted, hop, since, until, reason_code)
+    return tuple(StuckCount(row["hop"], State(row["state"]), row["reason_code"], row["count"]) for row in rows)
 
 
 async def breakers(db: Db) -> Mapping[str, Breaker]:
     """All breakers that have ever moved, by hop. Raises DatabaseError."""
+    return _breakers(await db.fetch(_Q["breakers"]))
+
+
+def _breakers(rows: Iterable[Row]) -> Mapping[str, Breaker]:
     return {
         row["hop"]: Breaker(Gate(row["state"]), row["failures"], row["opened_at"], row["until"])
-        for row in await db.fetch(_Q["breakers"])
+        for row in rows
+        if row["hop"]
     }
 
 
@@ -144,6 +196,12 @@ async def by_key(db: Db, event_id: UUID, hop: str) -> HandoffView | None:
     return _view(row) if row else None
 
 
+async def trace(db: Db, credit_id: UUID) -> Trace:
+    """The trace of a credit, at its first event. Raises DatabaseError."""
+    row = await db.fetch_one(_Q["trace"], credit_id)
+    return trace_of(credit_id, row and row["trace"], row["event_id"] if row else credit_id)
+
+
 async def page(
     db: Db, at: datetime, state: State | None, hop: str = "", cursor: str = "", limit: int = 50
 ) -> tuple[tuple[HandoffView, ...], str]:
@@ -163,6 +221,22 @@ async def counts(db: Db, at: datetime, since: datetime) -> tuple[HopCount, ...]:
     rows = await db.fetch(_Q["counts"], at, since)
     return tuple(
         HopCount(row["hop"], State(row["state"]), row["count"], row["late"], row["oldest_due"]) for row in rows
+    )
+
+
+async def signs(db: Db, at: datetime) -> tuple[HopSigns, ...]:
+    """How each hop is doing that has anything to say. Raises DatabaseError."""
+    found: dict[str, list[Row]] = {}
+    for row in await db.fetch(_Q["signs"], at):
+        found.setdefault(row["hop"], []).append(row)
+    return tuple(_signs(hop, rows) for hop, rows in sorted(found.items()))
+
+
+async def kept(db: Db, at: datetime, spans: Sequence[Ripe]) -> tuple[Kept, ...]:
+    """How many promises of these spans were kept; a hop without any is left out. Raises DatabaseError."""
+    hops, begins, ends = ([getattr(span, name) for span in spans] for name in ("hop", "begin", "end"))
+    return tuple(
+        Kept(row["hop"], row["due"], row["kept"]) for row in await db.fetch(_Q["kept"], at, hops, begins, ends)
     )
 
 
@@ -194,6 +268,14 @@ def read_cursor(cursor: str) -> tuple[UUID, str, int]:
             "cursor", "it is none of ours", "Send the cursor of the page before, or none for the first page."
         )
     return place
+
+
+def _signs(hop: str, rows: Sequence[Row]) -> HopSigns:
+    counted = {row["state"]: row["count"] for row in rows}
+    states = {State(state): count for state, count in counted.items() if state in _STATES}
+    breaker = next((state.removeprefix("breaker ") for state in counted if state.startswith("breaker ")), "closed")
+    oldest = min((row["oldest_due"] for row in rows if row["oldest_due"]), default=None)
+    return HopSigns(hop, states, sum(row["late"] for row in rows), oldest, counted.get("expired", 0), breaker)
 
 
 def _view(row: Row, history: tuple[AttemptView, ...] = ()) -> HandoffView:
@@ -246,4 +328,6 @@ def _claimed(row: Row) -> Claimed:
         recorded_at=row["recorded_at"],
         customer=row["customer"],
         payload=row["payload"],
+        change=row["change"],
+        born_on=row["born_on"],
     )

@@ -1,20 +1,35 @@
-"""How near two identifiers are: the keys that find candidates, and the score that ranks them. Pure.
+"""How near somebody is to what was given: the keys that find candidates, and the score that ranks them. Pure.
 
 A person who reviews wants to see whom the clerk may have meant. Comparing with everybody is out of the question, so
-each stored identifier carries four plain keys, and only those who share one are compared:
+each account carries a few plain keys, and only those who share one with the request are compared. The keys of its
+particulars are in `particulars.py`; an identifier has up to four:
 
 - `head`, `tail` and `ends`: it without its last, first and middle third, each with the domain. One slip of the finger
   spoils one third, and what is left is long enough to be rare.
 - `stem`: the letters of an e-mail's local part, for the same name at another domain or with another number.
+
+A key is kept as a number of 32 bits: two that clash cost a comparison and nothing else.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from difflib import SequenceMatcher
-from itertools import chain
-from typing import Final, NamedTuple
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
-from tillbridge.identity.model import NOUNS, Candidate, Customer, Heard, Identifier, Kind, Normal, Reason
+from rapidfuzz import fuzz
+
+from tillbridge.identity import particulars
+from tillbridge.identity.model import (
+    NOUNS,
+    Candidate,
+    Customer,
+    Heard,
+    Identifier,
+    Kind,
+    Normal,
+    Particulars,
+    Reason,
+    Trait,
+)
 
 LENGTH_MIN: Final = 3
 """What is shorter has no thirds."""
@@ -28,53 +43,70 @@ STEM_LETTERS_MIN: Final = 5
 ALIKE: Final = 80
 """From this score on a field is called similar; below it, different."""
 
+BLANK: Final = 45
+"""What a field counts that was given and that somebody has nothing of on file: it tells little either way."""
 
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """The keys an identifier is found by when it is not typed quite right; blank where it has none."""
-
-    head: str = ""
-    tail: str = ""
-    ends: str = ""
-    stem: str = ""
-
-
-class Probe(NamedTuple):
-    """One key to look for candidates by: the column `value`, `head`, `tail`, `ends` or `stem`, and what it must be."""
-
-    block: str
-    kind: Kind
-    key: str
+WEIGHT: Final[Mapping[Kind | Trait, int]] = {
+    Kind.ACCOUNT: 6,
+    Kind.LOYALTY: 5,
+    Kind.EMAIL: 5,
+    Kind.PHONE: 5,
+    Trait.NAME: 4,
+    Trait.ADDRESS: 4,
+    Trait.BIRTH: 3,
+}
+"""How much a field counts. Families share phones and addresses, hardly ever a name and a birth date."""
 
 
-def blocks(kind: Kind, value: str) -> Blocks:
+def block_keys(identifiers: Iterable[Identifier], known: Particulars) -> frozenset[int]:
+    """All keys that an account carries, as they are kept."""
+    texts = [f"{one.kind}|{key}" for one in identifiers for key in blocks(one.kind, one.value)]
+    return frozenset(map(_number, (*texts, *particulars.keys(known))))
+
+
+def request_keys(heard: Heard) -> frozenset[int]:
+    """All keys to look for, as they are kept."""
+    texts = [f"{normal.kind}|{key}" for normal in heard.usable for key in probes(normal)]
+    return frozenset(map(_number, (*texts, *particulars.keys(heard.particulars))))
+
+
+def blocks(kind: Kind, value: str) -> frozenset[str]:
     """The keys that a stored identifier carries."""
     body, scope = _parts(kind, value)
-    stem = _stem(kind, body)
+    stem = frozenset(f"stem|{letters}" for letters in [_stem(kind, body)] if letters)
     if len(body) < LENGTH_MIN:
-        return Blocks(stem=stem)
+        return stem
     cut = len(body) // 3
-    return Blocks(f"{body[:-cut]}{scope}", f"{body[cut:]}{scope}", f"{body[:cut]}|{body[-cut:]}{scope}", stem)
+    thirds = (f"head|{body[:-cut]}{scope}", f"tail|{body[cut:]}{scope}", f"ends|{body[:cut]}|{body[-cut:]}{scope}")
+    return stem.union(thirds)
 
 
-def probes(normal: Normal) -> frozenset[Probe]:
+def probes(normal: Normal) -> frozenset[str]:
     """The keys to look for when `normal` may have been mistyped: a letter too many, too few, wrong or in its
     neighbour's place. An account id has none: it is copied, not spelled."""
     if normal.kind is Kind.ACCOUNT:
         return frozenset()
     body, scope = _parts(normal.kind, normal.value)
-    keys = ((block, f"{left}{scope}") for block, left in _left_whole(body))
-    mended = (("value", _joined(normal.kind, other, scope)) for other in _mended(body))
-    stem = (("stem", letters) for letters in [_stem(normal.kind, body)] if letters)
-    return frozenset(Probe(block, normal.kind, key) for block, key in chain(keys, mended, stem))
+    stem = [f"stem|{letters}" for letters in [_stem(normal.kind, body)] if letters]
+    return frozenset((*(f"{left}{scope}" for left in _left_whole(body)), *stem))
+
+
+def mended(normal: Normal) -> frozenset[str]:
+    """The values that `normal` may have been before a letter too many was typed, or two changed places: they are looked
+    up as they are, so that such a slip is found however many share its thirds."""
+    if normal.kind is Kind.ACCOUNT:
+        return frozenset()
+    body, scope = _parts(normal.kind, normal.value)
+    return frozenset(_joined(normal.kind, other, scope) for other in _mended(body))
 
 
 def candidate(heard: Heard, customer: Customer) -> Candidate:
-    """The customer beside what was given, field by field. The score is the mean of the fields both sides have."""
-    reasons = tuple(_reason(normal, customer) for normal in heard.usable)
-    scores = [reason.score for reason in reasons if reason.held]
-    score = round(sum(scores) / len(scores)) if scores else 0
-    return Candidate(customer.customer_id, customer.references, score, reasons)
+    """The customer beside what was given, field by field. The score is the mean of the fields by their weight."""
+    reasons = (*(_reason(normal, customer) for normal in heard.usable), *_trait_reasons(heard.particulars, customer))
+    weight = sum(WEIGHT[reason.kind] for reason in reasons)
+    counted = sum(WEIGHT[reason.kind] * (reason.score if _compared_with(reason) else BLANK) for reason in reasons)
+    known = any(map(_compared_with, reasons))
+    return Candidate(customer.customer_id, customer.references, round(counted / weight) if known else 0, reasons)
 
 
 def likeness(kind: Kind, one: str, other: str) -> int:
@@ -82,25 +114,34 @@ def likeness(kind: Kind, one: str, other: str) -> int:
     if one == other:
         return 100
     (body, scope), (other_body, other_scope) = _parts(kind, one), _parts(kind, other)
-    ratio = _ratio(body, other_body)
+    ratio = fuzz.ratio(body, other_body)
     if scope or other_scope:
         # Everybody at a large provider shares the domain, so it weighs little.
-        ratio = 0.8 * ratio + 0.2 * _ratio(scope, other_scope)
-    return min(99, round(100 * ratio))
+        ratio = 0.8 * ratio + 0.2 * fuzz.ratio(scope, other_scope)
+    return min(99, round(ratio))
 
 
-def _left_whole(body: str) -> Iterator[tuple[str, str]]:
+def _number(key: str) -> int:
+    """A key as it is kept: 32 bits with a sign, as the database has them."""
+    return zlib.crc32(key.encode()) - 0x8000_0000
+
+
+def _compared_with(reason: Reason) -> bool:
+    """Whether there was something to compare with. Another account id is an answer, and no blank."""
+    return bool(reason.held) or reason.kind is Kind.ACCOUNT
+
+
+def _left_whole(body: str) -> Iterator[str]:
     """What one slip leaves whole of a stored body that is one shorter, as long, or one longer."""
     for length in range(max(LENGTH_MIN, len(body) - 1), len(body) + 2):
         cut = length // 3
-        yield "head", body[: length - cut]
-        yield "tail", body[cut - length :]
-        yield "ends", f"{body[:cut]}|{body[-cut:]}"
+        yield f"head|{body[: length - cut]}"
+        yield f"tail|{body[cut - length :]}"
+        yield f"ends|{body[:cut]}|{body[-cut:]}"
 
 
 def _mended(body: str) -> Iterator[str]:
-    """The body with one letter taken out, or two neighbours put back: what these slips came from is looked up as it is,
-    so that it is found however many share its thirds."""
+    """The body with one letter taken out, or two neighbours put back."""
     if len(body) <= MENDED_MAX:
         for place in range(len(body)):
             yield body[:place] + body[place + 1 :]
@@ -139,7 +180,10 @@ def _reason(normal: Normal, customer: Customer) -> Reason:
     if not held:
         return Reason(normal.kind, normal.value, "", 0, f"no {noun} on file")
     score, own = max(held, key=lambda pair: (pair[0], pair[1].verified, pair[1].value))
-    return Reason(normal.kind, normal.value, own.value, score, _compared(noun, score, own))
+    sentence = _compared(noun, score)
+    if score == 100:
+        sentence += ", verified" if own.verified else ", not verified"
+    return Reason(normal.kind, normal.value, own.value, score, sentence)
 
 
 def _account_reason(normal: Normal, customer: Customer) -> Reason:
@@ -152,11 +196,22 @@ def _account_reason(normal: Normal, customer: Customer) -> Reason:
     return Reason(normal.kind, normal.value, "", 0, "another account id")
 
 
-def _compared(noun: str, score: int, own: Identifier) -> str:
+def _trait_reasons(given: Particulars, customer: Customer) -> Iterator[Reason]:
+    """Name, address and birth date beside those of the account that fits best."""
+    if not given:
+        return
+    on_file = customer.particulars or (Particulars(),)
+    compared = [(list(particulars.likenesses(given, held)), held) for held in on_file]
+    best, held = max(compared, key=lambda pair: sum(WEIGHT[trait] * score for trait, score in pair[0]))
+    for trait, score in best:
+        mine, theirs = particulars.shown(given, trait), particulars.shown(held, trait)
+        if score < 0:
+            yield Reason(trait, mine, "", 0, f"no {NOUNS[trait]} on file")
+        else:
+            yield Reason(trait, mine, theirs, score, _compared(NOUNS[trait], score))
+
+
+def _compared(noun: str, score: int) -> str:
     if score == 100:
-        return f"same {noun}, {'verified' if own.verified else 'not verified'}"
+        return f"same {noun}"
     return f"{'similar' if score >= ALIKE else 'different'} {noun}"
-
-
-def _ratio(one: str, other: str) -> float:
-    return SequenceMatcher(None, one, other, autojunk=False).ratio()

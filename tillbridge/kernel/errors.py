@@ -7,6 +7,7 @@
     ├── InFlight          the same key is being worked on right now
     ├── NotFound          nothing is known by this name
     ├── NotAllowed        who is asking may not do this
+    ├── NotSigned         the signature of a message does not hold: names the header and the mend
     ├── TooMany           who is asking failed too often: says when to ask again
     ├── StackFault        stack.toml is wrong: file, line and mend
     ├── LawFault          a file of law is wrong: file, row and mend
@@ -56,8 +57,8 @@ class Conflict(TillbridgeError):
 
 
 class Decided(TillbridgeError):
-    """A second person has decided already. `code` is the problem's: `turned-down` for what will not be done, or
-    `already-decided` for whoever decides otherwise."""
+    """A person has decided already, or it is too late to. `code` is the problem's: `turned-down` for what will not be
+    done, `already-decided` for whoever decides otherwise, `already-spent` for money that is gone."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -90,6 +91,17 @@ class NotAllowed(TillbridgeError):
         self.known = known
         self.reason = reason
         self.who = who
+
+
+class NotSigned(TillbridgeError):
+    """The signature of a message does not hold. `field` is the header, `reason` a word for the count and the audit
+    line."""
+
+    def __init__(self, field: str, problem: str, mend: str, reason: str) -> None:
+        super().__init__(f"{field}: {problem}. {mend}")
+        self.field = field
+        self.mend = mend
+        self.reason = reason
 
 
 class TooMany(TillbridgeError):

@@ -1,7 +1,7 @@
 """What can be set from outside: one tuple of name, default and help. The docs are made from it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,10 @@ from tillbridge.kernel.errors import SettingFault
 
 SECRET_MIN: Final = 32
 """The least number of characters in the secret."""
+
+LOG_FORMS: Final = ("text", "json")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+METRICS_READERS: Final = ("key", "loopback", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,20 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Mail server for one-time codes: smtp://user:password@host:587. For demos, inbox: shows them on a page.",
     ),
     Setting("TILLBRIDGE_MAIL_FROM", "", "Sender of one-time codes, such as credits@shop.example."),
+    Setting("TILLBRIDGE_LOG", "text", "Form of log lines on the error stream: text for people, json for machines."),
+    Setting(
+        "TILLBRIDGE_LOG_LEVEL", "warning", "The least grave log lines that are written: debug, info, warning, error."
+    ),
+    Setting(
+        "TILLBRIDGE_METRICS",
+        "key",
+        "Who may read /metrics: key (a key with the right metrics), loopback (anybody on this machine as well), off.",
+    ),
+    Setting(
+        "TILLBRIDGE_OTLP_URL",
+        "",
+        "Where traces are sent, such as http://127.0.0.1:4318/v1/traces (OTLP over HTTP); needs the extra otel.",
+    ),
     Setting(
         "TILLBRIDGE_LOOKUP_FAILURES_PER_KEY", "30", "How many look-ups of codes one key may have fail in a minute."
     ),
@@ -70,6 +88,8 @@ class Settings:
     mail_from: str
     lookup_failures_per_key: int = 30
     lookup_failures_per_code: int = 5
+    metrics: str = "key"
+    otlp_url: str = ""
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -92,7 +112,30 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         mail_from=value["TILLBRIDGE_MAIL_FROM"],
         lookup_failures_per_key=_count("TILLBRIDGE_LOOKUP_FAILURES_PER_KEY", value),
         lookup_failures_per_code=_count("TILLBRIDGE_LOOKUP_FAILURES_PER_CODE", value),
+        metrics=_one_of("TILLBRIDGE_METRICS", value, METRICS_READERS),
+        otlp_url=_web_address("TILLBRIDGE_OTLP_URL", value),
     )
+
+
+def read_log_settings(environment: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """Form and level of log lines, which are wanted before all else. Raises SettingFault for one that is none."""
+    given = os.environ if environment is None else environment
+    value = {setting.name: given.get(setting.name, "").strip() or setting.default for setting in SETTINGS}
+    return _one_of("TILLBRIDGE_LOG", value, LOG_FORMS), _one_of("TILLBRIDGE_LOG_LEVEL", value, LOG_LEVELS)
+
+
+def _one_of(name: str, value: Mapping[str, str], known: Sequence[str]) -> str:
+    text = value[name].lower()
+    if text not in known:
+        raise SettingFault(name, f"{value[name]!r} is none of its values", f"Set one of {', '.join(known)}.")
+    return text
+
+
+def _web_address(name: str, value: Mapping[str, str]) -> str:
+    text = value[name]
+    if text and not text.startswith(("http://", "https://")):
+        raise SettingFault(name, f"{text!r} is no web address", "Set one that begins with http:// or https://.")
+    return text
 
 
 def _count(name: str, value: Mapping[str, str]) -> int:

@@ -71,6 +71,7 @@ class Posting(Struct, frozen=True, kw_only=True, gc=False):
     - `other_id`: the new credit of a reissue, the target of a transfer; `others`: further credits to redeem from, in
       order; `other_events`: ids for the events on these, one each
     - `cause`: what a refund, a reissue or an expiry answers to; `approver`: who agreed
+    - `trace`: what the credit is traced by elsewhere (issue, activate); nothing to the ledger itself
     """
 
     key: str
@@ -99,6 +100,7 @@ class Posting(Struct, frozen=True, kw_only=True, gc=False):
     other_id: UUID | None = None
     others: tuple[UUID, ...] = ()
     other_events: tuple[UUID, ...] = ()
+    trace: str = ""
 
     def collisions(self) -> tuple[object, ...]:
         """What no two postings of one batch may share: the key, the code of a new credit, a hold."""

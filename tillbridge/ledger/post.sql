@@ -28,7 +28,8 @@ CREATE TYPE ledger.outcome AS (
     recorded_at timestamptz,
     request json,
     others uuid[],
-    versions integer[]
+    versions integer[],
+    cohort_date date
 );
 
 -- What is fixed about a credit, as one text: part of the seal of its first event.
@@ -226,7 +227,8 @@ BEGIN
     SELECT
         (SELECT array_agg(ROW(d.ordinal, d.part, d.replay, d.refusal, d.verb, d.credit_id, d.event_id, d.version,
             d.amount, d.change, d.balance, d.held, d.state, d.owner, d.expires_at, d.hold_id, d.hold_left, d.kind,
-            d.bucket, d.currency, d.code_last4, d.occurred_at, d.recorded_at, CASE WHEN d.replay THEN d.request END, d.others, d.versions)::ledger.outcome)
+            d.bucket, d.currency, d.code_last4, d.occurred_at, d.recorded_at, CASE WHEN d.replay THEN d.request END, d.others, d.versions,
+            d.cohort_date)::ledger.outcome)
             FROM decided AS d),
         (SELECT ledger.in_order(array_agg(f.seal)) FROM fresh AS f),
         (SELECT count(*) FROM fresh AS f)

@@ -10,11 +10,11 @@ FROM unnest(ledger.post($1, $2::ledger.command[])) AS o WHERE o.ordinal >= 0;
 SELECT * FROM ledger.credit_now WHERE credit_id = $1;
 
 -- name: credits_of_owner
--- The credits of a customer as they stand, oldest first.
+-- The credits of a person as they stand, oldest first; a person may have several ids.
 SELECT n.* FROM ledger.credit_now AS n
-WHERE n.owner = $1 AND n.credit_id IN (
+WHERE n.owner = ANY ($1::uuid[]) AND n.credit_id IN (
     SELECT e.credit_id FROM ledger.event AS e
-    WHERE e.owner = $1 AND e.verb IN ('issue', 'claim', 'activate', 'reissue')
+    WHERE e.owner = ANY ($1::uuid[]) AND e.verb IN ('issue', 'claim', 'activate', 'reissue')
 )
 ORDER BY n.recorded_at, n.credit_id;
 
@@ -80,6 +80,28 @@ GROUP BY k.currency;
 SELECT coalesce(sum(e.amount) FILTER (WHERE e.verb IN ('issue', 'activate', 'load') OR e.version = 1), 0)::bigint AS put_on,
     coalesce(bool_or(e.verb IN ('redeem', 'capture')), false) AS used
 FROM ledger.event AS e WHERE e.credit_id = $1;
+
+-- name: since_claim
+-- What a credit held when it was claimed, and whether money came or went on it after that, before version $2. What is
+-- moved on to another credit, paid out or put on counts like what is spent.
+SELECT k.balance, EXISTS (
+    SELECT FROM ledger.event AS e
+    WHERE e.credit_id = $1 AND e.version > k.version AND e.version < $2 AND e.change <> 0
+) AS moved
+FROM ledger.event AS k WHERE k.credit_id = $1 AND k.verb = 'claim';
+
+-- name: left_with
+-- The credits that came to these owners since a moment ($2), are theirs, and have something left.
+SELECT n.credit_id FROM ledger.credit_now AS n
+WHERE n.credit_id IN (
+    SELECT e.credit_id FROM ledger.event AS e
+    WHERE e.owner = ANY ($1::uuid[]) AND e.verb IN ('issue', 'claim', 'activate', 'reissue') AND e.recorded_at >= $2
+) AND n.owner = ANY ($1::uuid[]) AND n.balance > 0
+ORDER BY n.credit_id;
+
+-- name: state_before
+-- How a credit stood before one of its events.
+SELECT e.state FROM ledger.event AS e WHERE e.credit_id = $1 AND e.version = $2 - 1;
 
 -- name: hold
 -- Where a hold's credit is.

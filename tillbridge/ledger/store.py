@@ -37,6 +37,7 @@ _CLASHES: Final = frozenset(
 
 _NO_TIME: Final = datetime(1, 1, 2, tzinfo=UTC)
 _NO_ID: Final = UUID(int=0)
+_NO_VERSION: Final = 2**31 - 1
 
 _VERBS: Final = {verb.value: verb for verb in Verb}
 _STATES: Final = {state.value: state for state in State}
@@ -189,9 +190,9 @@ async def credit_now(db: Db, credit_id: UUID) -> CreditNow | None:
     return None if row is None else _credit_now(row)
 
 
-async def credits_of_owner(db: Db, owner: UUID) -> list[CreditNow]:
-    """All credits of a customer, oldest first."""
-    return [_credit_now(row) for row in await db.fetch(_Q["credits_of_owner"], owner)]
+async def credits_of_owner(db: Db, *owners: UUID) -> list[CreditNow]:
+    """All credits of a person, who may have several ids, oldest first."""
+    return [_credit_now(row) for row in await db.fetch(_Q["credits_of_owner"], owners)]
 
 
 async def page_of_credits(db: Db, after: UUID, limit: int) -> list[CreditNow]:
@@ -226,6 +227,25 @@ async def past(db: Db, credit_id: UUID) -> Past:
     """What a credit has been through. Raises DatabaseError."""
     row = await db.fetch_one(_Q["past"], credit_id)
     return Past(0, False) if row is None else Past(row["put_on"], row["used"])
+
+
+async def since_claim(db: Db | Tx, credit_id: UUID, before: int = _NO_VERSION) -> tuple[int, bool]:
+    """What a credit held when it was claimed, in minor units, and whether money came or went on it after that, before
+    the version `before`. Raises DatabaseError."""
+    row = await db.fetch_one(_Q["since_claim"], credit_id, before)
+    return (0, True) if row is None else (row["balance"], row["moved"])
+
+
+async def left_with(db: Db | Tx, owners: Sequence[UUID], since: datetime = _NO_TIME) -> list[UUID]:
+    """The credits of these owners on which something is left and that came to them since a moment. Raises
+    DatabaseError."""
+    return [row["credit_id"] for row in await db.fetch(_Q["left_with"], list(owners), since)]
+
+
+async def state_before(tx: Db | Tx, credit_id: UUID, version: int) -> State | None:
+    """How a credit stood before the event of this version. Raises DatabaseError."""
+    row = await tx.fetch_one(_Q["state_before"], credit_id, version)
+    return None if row is None else State(row["state"])
 
 
 async def credit_of_hold(db: Db, hold_id: UUID) -> UUID | None:

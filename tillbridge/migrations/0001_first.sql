@@ -1,3 +1,28 @@
+-- The history of the map: which map hubs ran on, and since when.
+CREATE SCHEMA stack;
+
+-- One edition of the map, without any secret. The number is the map's version. Append-only.
+CREATE TABLE stack.edition (
+    number integer PRIMARY KEY CHECK (number > 0),
+    recorded_at timestamptz NOT NULL,
+    -- The hub or worker that first ran on it, and the machine it ran on.
+    recorded_by text NOT NULL,
+    -- The hash of the canonical map.
+    print text NOT NULL CHECK (print ~ '^[0-9a-f]{64}$'),
+    map jsonb NOT NULL,
+    -- What is other than in the edition before, in plain sentences.
+    changes text[] NOT NULL
+);
+
+CREATE FUNCTION stack.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the history of the map is append-only' USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stack.edition
+    FOR EACH STATEMENT EXECUTE FUNCTION stack.refuse_change();
+REVOKE UPDATE, DELETE, TRUNCATE ON stack.edition FROM PUBLIC;
+
 -- The book of money. Nothing in it is ever changed or taken away: a correction is a further entry.
 CREATE SCHEMA ledger;
 
@@ -820,7 +845,8 @@ CREATE TYPE ledger.outcome AS (
     recorded_at timestamptz,
     request json,
     others uuid[],
-    versions integer[]
+    versions integer[],
+    cohort_date date
 );
 
 -- What is fixed about a credit, as one text: part of the seal of its first event.
@@ -1018,7 +1044,8 @@ BEGIN
     SELECT
         (SELECT array_agg(ROW(d.ordinal, d.part, d.replay, d.refusal, d.verb, d.credit_id, d.event_id, d.version,
             d.amount, d.change, d.balance, d.held, d.state, d.owner, d.expires_at, d.hold_id, d.hold_left, d.kind,
-            d.bucket, d.currency, d.code_last4, d.occurred_at, d.recorded_at, CASE WHEN d.replay THEN d.request END, d.others, d.versions)::ledger.outcome)
+            d.bucket, d.currency, d.code_last4, d.occurred_at, d.recorded_at, CASE WHEN d.replay THEN d.request END, d.others, d.versions,
+            d.cohort_date)::ledger.outcome)
             FROM decided AS d),
         (SELECT ledger.in_order(array_agg(f.seal)) FROM fresh AS f),
         (SELECT count(*) FROM fresh AS f)
@@ -1164,17 +1191,28 @@ GROUP BY q.account, q.bucket, q.currency, q.store, q.state;
 
 CREATE SCHEMA identity;
 
--- A person as we know them. The id is made by the caller (UUIDv7) and never changes.
+-- A person as we know them. The id is made by the caller (UUIDv7) and never changes. `merged_into` is the customer that
+-- a person found to be the same one; `person` is where following that leads, itself for most.
 CREATE TABLE identity.customer (
     customer_id uuid PRIMARY KEY,
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    merged_into uuid REFERENCES identity.customer,
+    person uuid NOT NULL,
+    CONSTRAINT merged_with_another CHECK (merged_into <> customer_id),
+    CONSTRAINT one_head CHECK ((merged_into IS NULL) = (person = customer_id))
 );
 
--- A channel's name for a person: one account of one system is one person; one person may have many accounts.
+CREATE INDEX customer_by_person ON identity.customer (person) WHERE merged_into IS NOT NULL;
+CREATE INDEX customer_by_merge ON identity.customer (merged_into) WHERE merged_into IS NOT NULL;
+
+-- A channel's name for a person: one account of one system is one person; one person may have many accounts. `gone_at`:
+-- a full export of the system no longer had it. `stated_at`: of when what we know of it is; what is older is not taken.
 CREATE TABLE identity.reference (
     system text NOT NULL CHECK (system <> ''),
     account_id text NOT NULL CHECK (account_id <> ''),
     customer_id uuid NOT NULL REFERENCES identity.customer,
+    gone_at timestamptz,
+    stated_at timestamptz NOT NULL,
     PRIMARY KEY (system, account_id)
 );
 
@@ -1183,8 +1221,11 @@ CREATE INDEX reference_by_customer ON identity.reference (customer_id);
 CREATE INDEX reference_by_account ON identity.reference (account_id, customer_id);
 
 -- What a person is found by. Each row has a source: the account whose profile states it, or a one-time code that the
--- person answered to us (system and account_id blank). `verified`: they proved control of it. `head`, `tail`,
--- `ends` and `stem` find candidates for a review when something was mistyped (nearness.py); they never link.
+-- person answered to us (system and account_id blank). `verified`: they proved control of it, `since` then. `ended_at`:
+-- somebody else has proved it after them, or they gave it up. `given_up_at`: the account states it no longer; what was
+-- proved or denied stays known, so that who proves it next waits, and a denial outlives a change of mind. `moved_at`: this
+-- proof took over from somebody else's. `denied`: a person decided that it is not theirs. `raw` is blank where it is the
+-- value.
 CREATE TABLE identity.identifier (
     customer_id uuid NOT NULL REFERENCES identity.customer,
     kind text NOT NULL CHECK (kind IN ('email', 'phone', 'loyalty')),
@@ -1193,60 +1234,303 @@ CREATE TABLE identity.identifier (
     account_id text NOT NULL,
     raw text NOT NULL,
     verified boolean NOT NULL,
-    head text NOT NULL,
-    tail text NOT NULL,
-    ends text NOT NULL,
-    stem text NOT NULL,
-    taken_at timestamptz NOT NULL,
-    PRIMARY KEY (customer_id, kind, value, system, account_id)
+    denied boolean NOT NULL DEFAULT false,
+    since timestamptz NOT NULL,
+    ended_at timestamptz,
+    moved_at timestamptz,
+    given_up_at timestamptz,
+    PRIMARY KEY (customer_id, kind, value, system, account_id),
+    CONSTRAINT over_is_over CHECK (NOT (verified AND (denied OR ended_at IS NOT NULL))),
+    CONSTRAINT given_up_is_over CHECK (given_up_at IS NULL OR ended_at IS NOT NULL)
 );
 
 CREATE INDEX identifier_by_value ON identity.identifier (kind, value, verified DESC, customer_id);
-CREATE INDEX identifier_by_head ON identity.identifier (kind, head, customer_id) WHERE head <> '';
-CREATE INDEX identifier_by_tail ON identity.identifier (kind, tail, customer_id) WHERE tail <> '';
-CREATE INDEX identifier_by_ends ON identity.identifier (kind, ends, customer_id) WHERE ends <> '';
-CREATE INDEX identifier_by_stem ON identity.identifier (kind, stem, customer_id) WHERE stem <> '';
 
-CREATE TYPE identity.identifier_in AS (
-    kind text, value text, raw text, verified boolean, head text, tail text, ends text, stem text
+-- What an account is like: it ranks candidates for a review and never links. `blocks` are the keys that it is found by
+-- when something was mistyped (nearness.py).
+CREATE TABLE identity.portrait (
+    system text NOT NULL,
+    account_id text NOT NULL,
+    customer_id uuid NOT NULL REFERENCES identity.customer,
+    name text NOT NULL,
+    street text NOT NULL,
+    place text NOT NULL,
+    postcode text NOT NULL,
+    born text NOT NULL,
+    blocks integer[] NOT NULL,
+    PRIMARY KEY (system, account_id)
 );
 
--- One account as its system describes it. `customer_id` is used when the account is new to us.
+CREATE INDEX portrait_by_block ON identity.portrait USING gin (blocks);
+
+-- A value that two people have proved. It links nobody; a person decides whose it is. `settled_at`: one has. `shared`: they
+-- decided that it is a household's, which it stays whoever gives it up. The id is made of the value, so that the same
+-- conflict has the same one.
+CREATE TABLE identity.conflict (
+    conflict_id uuid PRIMARY KEY,
+    kind text NOT NULL,
+    value text NOT NULL,
+    opened_at timestamptz NOT NULL,
+    settled_at timestamptz,
+    shared boolean NOT NULL DEFAULT false,
+    UNIQUE (kind, value)
+);
+
+CREATE INDEX conflict_open ON identity.conflict (opened_at, conflict_id) WHERE settled_at IS NULL;
+
+-- What became of people, a line for each step; never edited, never deleted. `decision_id` binds the lines of one
+-- decision by a person, and an undo to what it undoes.
+CREATE TABLE identity.history (
+    line bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    what text NOT NULL CHECK (what IN (
+        'taken-over', 'conflict', 'settled', 'merged', 'unmerged', 'account-unlinked', 'account-relinked',
+        'identifier-unlinked', 'identifier-relinked', 'given-up', 'gone', 'back'
+    )),
+    customer_id uuid NOT NULL,
+    other_id uuid,
+    kind text NOT NULL DEFAULT '',
+    value text NOT NULL DEFAULT '',
+    system text NOT NULL DEFAULT '',
+    account_id text NOT NULL DEFAULT '',
+    since timestamptz,
+    decision_id uuid,
+    decided_by text NOT NULL DEFAULT '',
+    evidence text NOT NULL DEFAULT ''
+);
+
+CREATE INDEX history_by_customer ON identity.history (customer_id, line);
+CREATE INDEX history_by_other ON identity.history (other_id, line) WHERE other_id IS NOT NULL;
+CREATE INDEX history_by_decision ON identity.history (decision_id) WHERE decision_id IS NOT NULL;
+
+CREATE FUNCTION identity.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'identity.% is append-only: what was done is followed by a further line', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON identity.history
+    FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_change();
+REVOKE UPDATE, DELETE, TRUNCATE ON identity.history FROM PUBLIC;
+
+CREATE TYPE identity.identifier_in AS (kind text, value text, raw text, verified boolean);
+
+-- One account as its system describes it. `customer_id` is used when the account is new to us; `stated_at` is of when it
+-- is so, now where that is not known.
 CREATE TYPE identity.profile_in AS (
-    system text, account_id text, customer_id uuid, identifiers identity.identifier_in[]
+    system text, account_id text, customer_id uuid, name text, street text, place text, postcode text, born text,
+    blocks integer[], identifiers identity.identifier_in[], stated_at timestamptz
 );
+
+-- How each system knows a customer: by the accounts of all who are one person with them. `own`: it is this customer's, not
+-- one's who was merged with them.
+CREATE VIEW identity.known_as AS
+SELECT c.customer_id, r.system, r.account_id, r.customer_id = c.customer_id AS own
+FROM identity.customer AS c
+CROSS JOIN LATERAL (
+    SELECT c.customer_id
+    UNION
+    SELECT c.person
+    UNION
+    SELECT p.customer_id FROM identity.customer AS p WHERE p.person = c.person AND p.merged_into IS NOT NULL
+) AS k (customer_id)
+JOIN identity.reference AS r ON r.customer_id = k.customer_id
+WHERE r.gone_at IS NULL;
+
+-- Two customers are found to be one person: from now on they are looked up as one. Both ids and all references stay.
+-- Returns why not, or nothing: 'unknown', 'same' (they are one already), 'merged' (the customer is part of another).
+CREATE FUNCTION identity.merge(
+    p_decision uuid, p_customer uuid, p_into uuid, p_at timestamptz, p_by text, p_evidence text
+) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v_customer identity.customer;
+    v_into identity.customer;
+BEGIN
+    -- One order of locks, so that two merges at once wait for each other.
+    PERFORM 1 FROM identity.customer AS c WHERE c.customer_id IN (p_customer, p_into) ORDER BY c.customer_id FOR UPDATE;
+    SELECT * INTO v_customer FROM identity.customer AS c WHERE c.customer_id = p_customer;
+    SELECT * INTO v_into FROM identity.customer AS c WHERE c.customer_id = p_into;
+    IF v_customer.customer_id IS NULL OR v_into.customer_id IS NULL THEN
+        RETURN 'unknown';
+    END IF;
+    IF v_customer.person = v_into.person THEN
+        RETURN 'same';
+    END IF;
+    IF v_customer.merged_into IS NOT NULL OR v_into.merged_into IS NOT NULL THEN
+        RETURN 'merged';
+    END IF;
+    UPDATE identity.customer AS c
+    SET person = p_into, merged_into = CASE c.customer_id WHEN p_customer THEN p_into ELSE c.merged_into END
+    WHERE c.customer_id = p_customer OR c.customer_id IN (
+        SELECT k.customer_id FROM identity.customer AS k WHERE k.person = p_customer AND k.merged_into IS NOT NULL
+    );
+    INSERT INTO identity.history (at, what, customer_id, other_id, decision_id, decided_by, evidence)
+    VALUES (p_at, 'merged', p_into, p_customer, p_decision, p_by, p_evidence);
+    RETURN NULL;
+END
+$$;
+
+-- A merge is taken back: each customer stands for itself again, with whoever had been merged into it before.
+-- Returns why not, or nothing: 'unknown' (no such merge), 'undone' (it has been).
+CREATE FUNCTION identity.unmerge(p_decision uuid, p_at timestamptz, p_by text, p_evidence text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v_line identity.history;
+BEGIN
+    PERFORM 1 FROM identity.customer AS c
+    WHERE c.customer_id IN (
+        SELECT unnest(ARRAY[h.customer_id, h.other_id]) FROM identity.history AS h
+        WHERE h.decision_id = p_decision AND h.what = 'merged'
+    ) ORDER BY c.customer_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN 'unknown';
+    END IF;
+    IF EXISTS (SELECT FROM identity.history AS h WHERE h.decision_id = p_decision AND h.what = 'unmerged') THEN
+        RETURN 'undone';
+    END IF;
+    FOR v_line IN
+        SELECT * FROM identity.history AS h WHERE h.decision_id = p_decision AND h.what = 'merged' ORDER BY h.line DESC
+    LOOP
+        WITH RECURSIVE part AS (
+            SELECT v_line.other_id AS customer_id
+            UNION ALL
+            SELECT c.customer_id FROM identity.customer AS c JOIN part AS p ON c.merged_into = p.customer_id
+        )
+        UPDATE identity.customer AS c
+        SET person = v_line.other_id,
+            merged_into = CASE c.customer_id WHEN v_line.other_id THEN NULL ELSE c.merged_into END
+        FROM part AS p WHERE c.customer_id = p.customer_id;
+        INSERT INTO identity.history (at, what, customer_id, other_id, decision_id, decided_by, evidence)
+        VALUES (p_at, 'unmerged', v_line.customer_id, v_line.other_id, p_decision, p_by, p_evidence);
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+-- An account belongs to somebody else than was thought: it goes to p_to, who is new where nobody has that id, with all
+-- that it states. Returns why not, or nothing: 'unknown' (no such account), 'same' (it is theirs already).
+CREATE FUNCTION identity.move_account(
+    p_decision uuid, p_system text, p_account text, p_to uuid, p_at timestamptz, p_by text, p_evidence text, p_what text
+) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v_from uuid;
+BEGIN
+    SELECT r.customer_id INTO v_from FROM identity.reference AS r
+    WHERE r.system = p_system AND r.account_id = p_account FOR UPDATE;
+    IF v_from IS NULL THEN
+        RETURN 'unknown';
+    END IF;
+    IF v_from = p_to THEN
+        RETURN 'same';
+    END IF;
+    INSERT INTO identity.customer (customer_id, created_at, person) VALUES (p_to, p_at, p_to)
+    ON CONFLICT (customer_id) DO NOTHING;
+    UPDATE identity.reference AS r SET customer_id = p_to WHERE r.system = p_system AND r.account_id = p_account;
+    UPDATE identity.identifier AS i SET customer_id = p_to
+    WHERE i.customer_id = v_from AND i.system = p_system AND i.account_id = p_account;
+    UPDATE identity.portrait AS o SET customer_id = p_to WHERE o.system = p_system AND o.account_id = p_account;
+    INSERT INTO identity.history (at, what, customer_id, other_id, system, account_id, decision_id, decided_by, evidence)
+    VALUES (p_at, p_what, v_from, p_to, p_system, p_account, p_decision, p_by, p_evidence);
+    RETURN NULL;
+END
+$$;
+
+-- An identifier is not this customer's, whatever their accounts state: it counts no more for them. Returns how many
+-- rows that was; none when they do not hold it.
+CREATE FUNCTION identity.deny(
+    p_decision uuid, p_customer uuid, p_kind text, p_value text, p_at timestamptz, p_by text, p_evidence text
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_rows bigint;
+BEGIN
+    -- What each row said is kept in the line, so that an undo restores it.
+    INSERT INTO identity.history
+        (at, what, customer_id, kind, value, system, account_id, since, decision_id, decided_by, evidence)
+    SELECT p_at, 'identifier-unlinked', i.customer_id, i.kind, i.value, i.system, i.account_id,
+        CASE WHEN i.verified THEN i.since END, p_decision, p_by, p_evidence
+    FROM identity.identifier AS i
+    WHERE i.customer_id = p_customer AND i.kind = p_kind AND i.value = p_value AND NOT i.denied;
+    UPDATE identity.identifier AS i SET denied = true, verified = false
+    WHERE i.customer_id = p_customer AND i.kind = p_kind AND i.value = p_value AND NOT i.denied;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    RETURN v_rows;
+END
+$$;
+
+-- A denial is taken back: what was proved then is proved again. Returns how many rows that was.
+CREATE FUNCTION identity.allow(p_decision uuid, p_at timestamptz, p_by text, p_evidence text)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_rows bigint;
+BEGIN
+    UPDATE identity.identifier AS i
+    SET denied = false, verified = h.since IS NOT NULL AND i.ended_at IS NULL, since = coalesce(h.since, i.since)
+    FROM identity.history AS h
+    WHERE h.decision_id = p_decision AND h.what = 'identifier-unlinked'
+        AND i.customer_id = h.customer_id AND i.kind = h.kind AND i.value = h.value
+        AND i.system = h.system AND i.account_id = h.account_id AND i.denied;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    INSERT INTO identity.history (at, what, customer_id, kind, value, decision_id, decided_by, evidence)
+    SELECT DISTINCT p_at, 'identifier-relinked', h.customer_id, h.kind, h.value, p_decision, p_by, p_evidence
+    FROM identity.history AS h
+    WHERE h.decision_id = p_decision AND h.what = 'identifier-unlinked' AND v_rows > 0;
+    RETURN v_rows;
+END
+$$;
 
 -- Take in profiles: an account that is new gets its customer, one that is known keeps it, and what the account states
--- replaces what it stated before. The same profiles again change nothing; of two for one account the last one counts.
+-- replaces what it stated before. The same profiles again change nothing; of two for one account the newer one counts,
+-- then the last one. What is older than what is known of an account is left out, and the answer says `stale`.
 -- Accounts are locked in one order, so that two calls at once wait for each other instead of clashing.
-CREATE FUNCTION identity.take_in(p_at timestamptz, p_profiles identity.profile_in[])
-RETURNS TABLE (system text, account_id text, customer_id uuid, new boolean)
+--
+-- p_dated: the profiles are events, so that what they newly prove was proved now. A full export says no such thing.
+CREATE FUNCTION identity.take_in(p_at timestamptz, p_profiles identity.profile_in[], p_dated boolean)
+RETURNS TABLE (system text, account_id text, customer_id uuid, new boolean, stale boolean)
 LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
 DECLARE
+    v_all identity.profile_in[];
     v_profiles identity.profile_in[];
     v_new uuid[];
+    v_fresh_people uuid[];
+    v_fresh_kinds text[];
+    v_fresh_values text[];
 BEGIN
-    SELECT array_agg(ROW(l.system, l.account_id, l.customer_id, l.identifiers)::identity.profile_in)
-    INTO v_profiles
+    SELECT array_agg(ROW(
+        l.system, l.account_id, l.customer_id, l.name, l.street, l.place, l.postcode, l.born, l.blocks, l.identifiers,
+        l.moment
+    )::identity.profile_in)
+    INTO v_all
     FROM (
-        SELECT DISTINCT ON (p.system, p.account_id) p.system, p.account_id, p.customer_id, p.identifiers
-        FROM unnest(p_profiles) WITH ORDINALITY AS p (system, account_id, customer_id, identifiers, place)
-        ORDER BY p.system, p.account_id, p.place DESC
+        SELECT DISTINCT ON (p.system, p.account_id) p.*, least(coalesce(p.stated_at, p_at), p_at) AS moment
+        FROM unnest(p_profiles) WITH ORDINALITY AS p (
+            system, account_id, customer_id, name, street, place, postcode, born, blocks, identifiers, stated_at,
+            ordinal
+        )
+        ORDER BY p.system, p.account_id, moment DESC, p.ordinal DESC
     ) AS l;
+
+    PERFORM identity.hold_values(array_agg(h.kind), array_agg(h.value))
+    FROM (
+        SELECT n.kind, n.value FROM unnest(v_all) AS p CROSS JOIN LATERAL unnest(p.identifiers) AS n WHERE n.verified
+        UNION ALL
+        SELECT i.kind, i.value FROM unnest(v_all) AS p
+        JOIN identity.reference AS r ON r.system = p.system AND r.account_id = p.account_id
+        JOIN identity.identifier AS i ON i.customer_id = r.customer_id AND i.verified
+    ) AS h;
 
     -- Two calls that bring the same new account: one of them writes, the other waits here and finds it written.
     WITH fresh AS (
-        INSERT INTO identity.reference (system, account_id, customer_id)
-        SELECT p.system, p.account_id, p.customer_id
-        FROM unnest(v_profiles) AS p
+        INSERT INTO identity.reference (system, account_id, customer_id, stated_at)
+        SELECT p.system, p.account_id, p.customer_id, p.stated_at
+        FROM unnest(v_all) AS p
         ORDER BY p.system, p.account_id
         ON CONFLICT DO NOTHING
         RETURNING customer_id
     ), created AS (
-        INSERT INTO identity.customer (customer_id, created_at)
-        SELECT DISTINCT f.customer_id, p_at
+        INSERT INTO identity.customer (customer_id, created_at, person)
+        SELECT DISTINCT f.customer_id, p_at, f.customer_id
         FROM fresh AS f
         ON CONFLICT DO NOTHING
         RETURNING customer_id
@@ -1255,45 +1539,356 @@ BEGIN
 
     PERFORM 1
     FROM identity.reference AS r
-    JOIN unnest(v_profiles) AS p ON r.system = p.system AND r.account_id = p.account_id
+    JOIN unnest(v_all) AS p ON r.system = p.system AND r.account_id = p.account_id
     ORDER BY r.system, r.account_id
     FOR UPDATE OF r;
 
-    DELETE FROM identity.identifier AS i
-    USING unnest(v_profiles) AS p, identity.reference AS r
-    WHERE r.system = p.system AND r.account_id = p.account_id
-        AND i.customer_id = r.customer_id AND i.system = p.system AND i.account_id = p.account_id
-        AND NOT EXISTS (
-            SELECT 1 FROM unnest(p.identifiers) AS n WHERE n.kind = i.kind AND n.value = i.value
-        );
+    SELECT coalesce(array_agg(ROW(p.*)::identity.profile_in), '{}') INTO v_profiles
+    FROM unnest(v_all) AS p
+    JOIN identity.reference AS r ON r.system = p.system AND r.account_id = p.account_id
+    WHERE p.stated_at >= r.stated_at;
 
-    INSERT INTO identity.identifier AS i
-        (customer_id, kind, value, system, account_id, raw, verified, head, tail, ends, stem, taken_at)
-    SELECT DISTINCT ON (r.customer_id, n.kind, n.value, p.system, p.account_id)
-        r.customer_id, n.kind, n.value, p.system, p.account_id, n.raw, n.verified, n.head, n.tail, n.ends, n.stem,
-        p_at
+    WITH back AS (
+        UPDATE identity.reference AS r SET gone_at = NULL
+        FROM unnest(v_profiles) AS p
+        WHERE r.system = p.system AND r.account_id = p.account_id AND r.gone_at IS NOT NULL
+        RETURNING r.system, r.account_id, r.customer_id
+    )
+    INSERT INTO identity.history (at, what, customer_id, system, account_id)
+    SELECT p_at, 'back', b.customer_id, b.system, b.account_id FROM back AS b;
+
+    UPDATE identity.reference AS r SET stated_at = p.stated_at
+    FROM unnest(v_profiles) AS p
+    WHERE r.system = p.system AND r.account_id = p.account_id AND r.stated_at < p.stated_at;
+
+    IF cardinality(v_new) < cardinality(v_profiles) THEN
+        PERFORM identity.give_up(p_at,
+            array_agg(i.customer_id), array_agg(i.kind), array_agg(i.value), array_agg(i.system),
+            array_agg(i.account_id))
+        FROM unnest(v_profiles) AS p
+        JOIN identity.reference AS r ON r.system = p.system AND r.account_id = p.account_id
+        JOIN identity.identifier AS i
+            ON i.customer_id = r.customer_id AND i.system = p.system AND i.account_id = p.account_id
+        WHERE i.given_up_at IS NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM unnest(p.identifiers) AS n WHERE n.kind = i.kind AND n.value = i.value
+            )
+        HAVING count(*) > 0;
+    END IF;
+
+    -- What is over stays over, as long as the account goes on stating it: only a proof of its own revives it. What the
+    -- account gave up and states again begins anew, but for a denial.
+    WITH written AS (
+        INSERT INTO identity.identifier AS i
+            (customer_id, kind, value, system, account_id, raw, verified, since)
+        SELECT DISTINCT ON (r.customer_id, n.kind, n.value, p.system, p.account_id)
+            r.customer_id, n.kind, n.value, p.system, p.account_id, n.raw, n.verified, p_at
+        FROM unnest(v_profiles) AS p
+        JOIN identity.reference AS r ON r.system = p.system AND r.account_id = p.account_id
+        CROSS JOIN LATERAL unnest(p.identifiers) AS n
+        ORDER BY r.customer_id, n.kind, n.value, p.system, p.account_id, n.verified DESC, n.raw
+        ON CONFLICT (customer_id, kind, value, system, account_id) DO UPDATE
+        SET raw = excluded.raw,
+            verified = excluded.verified AND NOT i.denied AND (i.ended_at IS NULL OR i.given_up_at IS NOT NULL),
+            since = CASE
+                WHEN excluded.verified AND NOT i.verified AND NOT i.denied
+                    AND (i.ended_at IS NULL OR i.given_up_at IS NOT NULL)
+                THEN p_at ELSE i.since END,
+            ended_at = CASE WHEN i.given_up_at IS NULL THEN i.ended_at END,
+            moved_at = CASE WHEN i.given_up_at IS NULL THEN i.moved_at END,
+            given_up_at = NULL
+        WHERE i.given_up_at IS NOT NULL OR (i.raw, i.verified) IS DISTINCT FROM
+            (excluded.raw, excluded.verified AND NOT i.denied AND i.ended_at IS NULL)
+        RETURNING i.customer_id, i.kind, i.value, i.verified, i.since
+    )
+    SELECT array_agg(w.customer_id), array_agg(w.kind), array_agg(w.value)
+    INTO v_fresh_people, v_fresh_kinds, v_fresh_values
+    FROM written AS w WHERE w.verified AND w.since = p_at;
+
+    INSERT INTO identity.portrait AS o
+        (system, account_id, customer_id, name, street, place, postcode, born, blocks)
+    SELECT p.system, p.account_id, r.customer_id, p.name, p.street, p.place, p.postcode, p.born, p.blocks
     FROM unnest(v_profiles) AS p
     JOIN identity.reference AS r ON r.system = p.system AND r.account_id = p.account_id
-    CROSS JOIN LATERAL unnest(p.identifiers) AS n
-    ORDER BY r.customer_id, n.kind, n.value, p.system, p.account_id, n.verified DESC, n.raw
-    ON CONFLICT (customer_id, kind, value, system, account_id) DO UPDATE
-    SET raw = excluded.raw, verified = excluded.verified,
-        head = excluded.head, tail = excluded.tail, ends = excluded.ends, stem = excluded.stem,
-        taken_at = excluded.taken_at
-    WHERE (i.raw, i.verified, i.head, i.tail, i.ends, i.stem) IS DISTINCT FROM
-        (excluded.raw, excluded.verified, excluded.head, excluded.tail, excluded.ends, excluded.stem);
+    ON CONFLICT (system, account_id) DO UPDATE
+    SET customer_id = excluded.customer_id, name = excluded.name, street = excluded.street, place = excluded.place,
+        postcode = excluded.postcode, born = excluded.born, blocks = excluded.blocks
+    WHERE (o.customer_id, o.name, o.street, o.place, o.postcode, o.born, o.blocks) IS DISTINCT FROM
+        (excluded.customer_id, excluded.name, excluded.street, excluded.place, excluded.postcode, excluded.born,
+        excluded.blocks);
+
+    IF v_fresh_people IS NOT NULL THEN
+        PERFORM identity.meet(p_at, v_fresh_people, v_fresh_kinds, v_fresh_values,
+            CASE WHEN p_dated THEN ARRAY['phone'] ELSE '{}'::text[] END);
+    END IF;
 
     RETURN QUERY
-    SELECT r.system, r.account_id, r.customer_id, r.customer_id = ANY (v_new)
+    SELECT r.system, r.account_id, r.customer_id, r.customer_id = ANY (v_new), p.stated_at < r.stated_at
     FROM identity.reference AS r
-    JOIN unnest(v_profiles) AS p ON r.system = p.system AND r.account_id = p.account_id
+    JOIN unnest(v_all) AS p ON r.system = p.system AND r.account_id = p.account_id
     ORDER BY r.system, r.account_id;
 END
 $$;
 
--- How each system knows a customer.
-CREATE VIEW identity.known_as AS
-SELECT r.customer_id, r.system, r.account_id FROM identity.reference AS r;
+-- Whoever proves or gives up one of these values meanwhile waits until this transaction has ended: two who prove one value
+-- at the same moment must see each other. So many share a lock, or a large directory would need more than there are.
+CREATE FUNCTION identity.hold_values(p_kinds text[], p_values text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_lock integer;
+BEGIN
+    FOR v_lock IN
+        SELECT DISTINCT abs(hashtext(v.kind || ' ' || v.value) % 1024)
+        FROM unnest(p_kinds, p_values) AS v (kind, value) ORDER BY 1
+    LOOP
+        PERFORM pg_advisory_xact_lock(1953066092, v_lock);
+    END LOOP;
+END
+$$;
+
+-- Accounts state these values no longer. What was merely stated is forgotten, but for a phone: who had it goes on giving it
+-- at a till, proved or not, and whoever proves it next waits. What was proved has ended, and so has what a
+-- one-time code proved of it, unless another account of that person states it: an address that nobody goes on stating may
+-- be somebody else's by now. Who else has proved it waits, as if it had come from there. What was denied stays denied.
+CREATE FUNCTION identity.give_up(
+    p_at timestamptz, p_people uuid[], p_kinds text[], p_values text[], p_systems text[], p_accounts text[]
+) RETURNS void LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    UPDATE identity.identifier AS o SET moved_at = p_at
+    FROM unnest(p_people, p_kinds, p_values) AS g (customer_id, kind, value)
+    JOIN identity.customer AS c ON c.customer_id = g.customer_id
+    WHERE o.kind = g.kind AND o.value = g.value AND o.verified
+        AND o.customer_id NOT IN (SELECT s.customer_id FROM identity.same_person(c.person) AS s (customer_id))
+        AND EXISTS (
+            SELECT FROM identity.same_person(c.person) AS s (customer_id)
+            JOIN identity.identifier AS i ON i.customer_id = s.customer_id
+            WHERE i.kind = g.kind AND i.value = g.value AND i.verified
+        );
+
+    DELETE FROM identity.identifier AS i
+    USING unnest(p_people, p_kinds, p_values, p_systems, p_accounts) AS g (customer_id, kind, value, system, account_id)
+    WHERE i.customer_id = g.customer_id AND i.kind = g.kind AND i.value = g.value
+        AND i.system = g.system AND i.account_id = g.account_id
+        AND NOT i.verified AND NOT i.denied AND i.ended_at IS NULL AND i.kind <> 'phone';
+
+    WITH given_up AS (
+        INSERT INTO identity.history (at, what, customer_id, kind, value, system, account_id, since)
+        SELECT p_at, 'given-up', i.customer_id, i.kind, i.value, i.system, i.account_id, i.since
+        FROM unnest(p_people, p_kinds, p_values, p_systems, p_accounts)
+            AS g (customer_id, kind, value, system, account_id)
+        JOIN identity.identifier AS i ON i.customer_id = g.customer_id AND i.kind = g.kind AND i.value = g.value
+            AND i.system = g.system AND i.account_id = g.account_id
+        WHERE i.verified
+    )
+    UPDATE identity.identifier AS i
+    SET verified = false, ended_at = coalesce(i.ended_at, p_at), given_up_at = p_at
+    FROM unnest(p_people, p_kinds, p_values, p_systems, p_accounts) AS g (customer_id, kind, value, system, account_id)
+    WHERE i.customer_id = g.customer_id AND i.kind = g.kind AND i.value = g.value
+        AND i.system = g.system AND i.account_id = g.account_id;
+
+    WITH given_up AS (
+        UPDATE identity.identifier AS i
+        SET verified = false, ended_at = coalesce(i.ended_at, p_at), given_up_at = p_at
+        FROM unnest(p_people, p_kinds, p_values) AS g (customer_id, kind, value)
+        JOIN identity.customer AS c ON c.customer_id = g.customer_id
+        WHERE i.kind = g.kind AND i.value = g.value AND i.system = '' AND i.given_up_at IS NULL
+            AND i.customer_id IN (SELECT s.customer_id FROM identity.same_person(c.person) AS s (customer_id))
+            AND NOT EXISTS (
+                SELECT FROM identity.same_person(c.person) AS s (customer_id)
+                JOIN identity.identifier AS t ON t.customer_id = s.customer_id
+                WHERE t.kind = g.kind AND t.value = g.value AND t.system <> '' AND t.given_up_at IS NULL
+            )
+        RETURNING i.customer_id, i.kind, i.value, i.since
+    )
+    INSERT INTO identity.history (at, what, customer_id, kind, value, since)
+    SELECT p_at, 'given-up', u.customer_id, u.kind, u.value, u.since FROM given_up AS u;
+END
+$$;
+
+-- All customers that are one person, by the id of the one whom the others were merged into.
+CREATE FUNCTION identity.same_person(p_person uuid) RETURNS SETOF uuid LANGUAGE sql STABLE AS $$
+    SELECT p_person
+    UNION ALL
+    SELECT c.customer_id FROM identity.customer AS c WHERE c.person = p_person AND c.merged_into IS NOT NULL
+$$;
+
+-- Whether a person has an account that is not gone: credit goes to nobody without one.
+CREATE FUNCTION identity.has_account(p_person uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM identity.same_person(p_person) AS s (customer_id)
+        JOIN identity.reference AS r ON r.customer_id = s.customer_id
+        WHERE r.gone_at IS NULL
+    )
+$$;
+
+-- Values that were just proved meet the proofs of others. Of a kind in p_moves the new proof takes over from older ones,
+-- which end; in any other case two people have proved one value, which is a conflict. What somebody else had proved and
+-- gave up comes from there, and rests from that moment on. What a person found to be shared stays shared.
+CREATE FUNCTION identity.meet(
+    p_at timestamptz, p_people uuid[], p_kinds text[], p_values text[], p_moves text[]
+) RETURNS void LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_met record;
+BEGIN
+    UPDATE identity.identifier AS i SET moved_at = greatest(i.moved_at, l.left_at)
+    FROM (
+        SELECT f.customer_id, f.kind, f.value, max(o.ended_at) AS left_at
+        FROM unnest(p_people, p_kinds, p_values) AS f (customer_id, kind, value)
+        JOIN identity.customer AS c ON c.customer_id = f.customer_id
+        JOIN identity.identifier AS o ON o.kind = f.kind AND o.value = f.value AND o.given_up_at IS NOT NULL
+            AND NOT o.denied
+        JOIN identity.customer AS k ON k.customer_id = o.customer_id AND k.person <> c.person
+        GROUP BY f.customer_id, f.kind, f.value
+    ) AS l
+    WHERE i.customer_id = l.customer_id AND i.kind = l.kind AND i.value = l.value AND i.verified;
+
+    FOR v_met IN
+        SELECT f.customer_id, f.kind, f.value, o.customer_id AS other_id, o.system, o.account_id, o.since
+        FROM unnest(p_people, p_kinds, p_values) AS f (customer_id, kind, value)
+        JOIN identity.customer AS c ON c.customer_id = f.customer_id
+        JOIN identity.identifier AS o ON o.kind = f.kind AND o.value = f.value AND o.verified
+            AND o.customer_id <> f.customer_id
+        JOIN identity.customer AS k ON k.customer_id = o.customer_id AND k.person <> c.person
+        WHERE NOT EXISTS (
+            SELECT FROM identity.conflict AS x WHERE x.kind = f.kind AND x.value = f.value AND x.shared
+        )
+        ORDER BY f.kind, f.value, o.customer_id, o.system, o.account_id
+    LOOP
+        IF v_met.kind = ANY (p_moves) AND v_met.since < p_at THEN
+            UPDATE identity.identifier AS i SET verified = false, ended_at = p_at, moved_at = NULL
+            WHERE i.customer_id = v_met.other_id AND i.kind = v_met.kind AND i.value = v_met.value
+                AND i.system = v_met.system AND i.account_id = v_met.account_id AND i.verified;
+            CONTINUE WHEN NOT FOUND;
+            UPDATE identity.identifier AS i SET moved_at = p_at
+            WHERE i.customer_id = v_met.customer_id AND i.kind = v_met.kind AND i.value = v_met.value AND i.verified;
+            INSERT INTO identity.history (at, what, customer_id, other_id, kind, value, system, account_id, since)
+            VALUES (p_at, 'taken-over', v_met.customer_id, v_met.other_id, v_met.kind, v_met.value, v_met.system,
+                v_met.account_id, v_met.since);
+        ELSE
+            INSERT INTO identity.conflict AS x (conflict_id, kind, value, opened_at)
+            VALUES (md5(v_met.kind || ' ' || v_met.value)::uuid, v_met.kind, v_met.value, p_at)
+            ON CONFLICT (kind, value) DO UPDATE SET opened_at = p_at, settled_at = NULL
+            WHERE x.settled_at IS NOT NULL;
+            IF FOUND THEN
+                INSERT INTO identity.history (at, what, customer_id, other_id, kind, value)
+                VALUES (p_at, 'conflict', v_met.customer_id, v_met.other_id, v_met.kind, v_met.value);
+            END IF;
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- A decision gave people back what they had proved, or made two of one: what they prove meets the proofs of others, as if
+-- it were proved now, but takes nothing over.
+CREATE FUNCTION identity.meet_again(p_decision uuid, p_at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_people uuid[];
+    v_kinds text[];
+    v_values text[];
+BEGIN
+    SELECT array_agg(i.customer_id), array_agg(i.kind), array_agg(i.value)
+    INTO v_people, v_kinds, v_values
+    FROM (
+        SELECT DISTINCT s.customer_id
+        FROM identity.history AS h
+        JOIN identity.customer AS c ON c.customer_id IN (h.customer_id, h.other_id)
+        CROSS JOIN LATERAL identity.same_person(c.person) AS s (customer_id)
+        WHERE h.decision_id = p_decision
+    ) AS k
+    JOIN identity.identifier AS i ON i.customer_id = k.customer_id AND i.verified;
+    IF v_people IS NOT NULL THEN
+        PERFORM identity.hold_values(v_kinds, v_values);
+        PERFORM identity.meet(p_at, v_people, v_kinds, v_values, '{}');
+    END IF;
+END
+$$;
+
+-- A one-time code was answered: the customer has proved control of this identifier, now. Again changes nothing. It takes
+-- over from whoever proved it before, e-mail or phone: nothing is a better proof. It holds for as long as an account of
+-- theirs states the value.
+CREATE FUNCTION identity.prove(
+    p_customer uuid, p_kind text, p_value text, p_raw text, p_blocks integer[], p_at timestamptz
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM identity.hold_values(ARRAY[p_kind], ARRAY[p_value]);
+    INSERT INTO identity.identifier AS i (customer_id, kind, value, system, account_id, raw, verified, since)
+    VALUES (p_customer, p_kind, p_value, '', '', p_raw, true, p_at)
+    ON CONFLICT (customer_id, kind, value, system, account_id) DO UPDATE
+    SET verified = true, denied = false, ended_at = NULL, given_up_at = NULL, since = p_at
+    WHERE NOT i.verified;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    UPDATE identity.identifier AS i SET verified = true, ended_at = NULL, since = p_at
+    WHERE i.customer_id = p_customer AND i.kind = p_kind AND i.value = p_value AND i.ended_at IS NOT NULL
+        AND i.given_up_at IS NULL AND NOT i.denied;
+    INSERT INTO identity.portrait (system, account_id, customer_id, name, street, place, postcode, born, blocks)
+    VALUES ('', p_customer::text || ' ' || p_value, p_customer, '', '', '', '', '', p_blocks)
+    ON CONFLICT (system, account_id) DO NOTHING;
+    PERFORM identity.meet(p_at, ARRAY[p_customer], ARRAY[p_kind], ARRAY[p_value], ARRAY['email', 'phone']);
+END
+$$;
+
+-- Accounts that a full export of p_as_of no longer has: what they stated counts no more. They stay known by their name.
+-- Whoever was heard of since then is not gone.
+CREATE FUNCTION identity.mark_gone(p_at timestamptz, p_system text, p_accounts text[], p_as_of timestamptz)
+RETURNS bigint LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_gone text[];
+BEGIN
+    PERFORM identity.hold_values(array_agg(i.kind), array_agg(i.value))
+    FROM identity.reference AS r
+    JOIN identity.identifier AS i ON i.customer_id = r.customer_id AND i.verified
+    WHERE r.system = p_system AND r.account_id = ANY (p_accounts);
+
+    WITH gone AS (
+        UPDATE identity.reference AS r SET gone_at = p_at, stated_at = p_as_of
+        WHERE r.system = p_system AND r.account_id = ANY (p_accounts) AND r.gone_at IS NULL AND r.stated_at <= p_as_of
+        RETURNING r.account_id, r.customer_id
+    ), unseen AS (
+        DELETE FROM identity.portrait AS o USING gone AS g
+        WHERE o.system = p_system AND o.account_id = g.account_id
+    ), told AS (
+        INSERT INTO identity.history (at, what, customer_id, system, account_id)
+        SELECT p_at, 'gone', g.customer_id, p_system, g.account_id FROM gone AS g
+    )
+    SELECT coalesce(array_agg(g.account_id), '{}') INTO v_gone FROM gone AS g;
+
+    PERFORM identity.give_up(p_at,
+        array_agg(i.customer_id), array_agg(i.kind), array_agg(i.value), array_agg(i.system), array_agg(i.account_id))
+    FROM identity.reference AS r
+    JOIN identity.identifier AS i
+        ON i.customer_id = r.customer_id AND i.system = r.system AND i.account_id = r.account_id
+    WHERE r.system = p_system AND r.account_id = ANY (v_gone) AND i.given_up_at IS NULL
+    HAVING count(*) > 0;
+    RETURN cardinality(v_gone);
+END
+$$;
+
+-- For each request (p_requests: its number, once per key) the customers that share its keys, those that share the rarest
+-- ones first: at most p_per_key for one key and p_per_request for one request. The planner takes the index, always.
+CREATE FUNCTION identity.near(p_requests integer[], p_keys integer[], p_per_key integer, p_per_request integer)
+RETURNS TABLE (request integer, customer_id uuid, weight bigint)
+LANGUAGE sql STABLE SET enable_seqscan = off AS $$
+    WITH found AS (
+        SELECT a.request, f.customer_id, sum(f.weight) AS weight
+        FROM unnest(p_requests, p_keys) AS a (request, key)
+        CROSS JOIN LATERAL (
+            SELECT h.customer_id, 1000 / (count(*) OVER () + 9) AS weight
+            FROM (
+                SELECT o.customer_id FROM identity.portrait AS o WHERE o.blocks @> ARRAY[a.key] LIMIT p_per_key
+            ) AS h
+        ) AS f
+        GROUP BY a.request, f.customer_id
+    ), ranked AS (
+        SELECT f.request, f.customer_id, f.weight,
+            row_number() OVER (PARTITION BY f.request ORDER BY f.weight DESC, f.customer_id) AS place
+        FROM found AS f
+    )
+    SELECT r.request, r.customer_id, r.weight::bigint FROM ranked AS r WHERE r.place <= p_per_request
+$$;
 
 -- Messages: what was posted, on its way over each hop. A handoff's state is the product, so it is kept here.
 CREATE SCHEMA handoff;
@@ -1314,6 +1909,9 @@ CREATE TABLE handoff.message (
     -- Whose credit it is, as the other systems know them; null while nobody owns it.
     customer jsonb,
     payload json NOT NULL,
+    -- What the event did to the balance, and the day from which the credit's age counts, in the retailer's zone.
+    change bigint NOT NULL,
+    born_on date NOT NULL,
     PRIMARY KEY (credit_id, version)
 );
 
@@ -1330,7 +1928,7 @@ CREATE TABLE handoff.handoff (
     version integer NOT NULL CHECK (version > 0),
     event_id uuid NOT NULL,
     state text NOT NULL
-        CHECK (state IN ('waiting', 'due', 'sending', 'unknown', 'parked', 'confirmed', 'dead')),
+        CHECK (state IN ('waiting', 'due', 'sending', 'unknown', 'parked', 'confirmed', 'dead', 'ended')),
     -- What has to happen first, separated by spaces: names of hops, `claim`, `earlier`. A dead row keeps its own, for
     -- the day it is replayed.
     waits_for text NOT NULL DEFAULT '',
@@ -1371,10 +1969,13 @@ CREATE INDEX handoff_rest ON handoff.handoff (state, hop, credit_id, version)
     WHERE state IN ('waiting', 'sending', 'parked', 'dead');
 -- What is stuck: a later event of its credit looks here whether it must stay back.
 CREATE INDEX handoff_stuck ON handoff.handoff (credit_id) WHERE state IN ('parked', 'dead');
--- Rows lie in the order they were recorded: a few bytes find those of the last hour.
-CREATE INDEX handoff_recorded ON handoff.handoff USING brin (recorded_at) WITH (pages_per_range = 16);
+-- Rows lie in the order they were recorded, and what is confirmed was recorded shortly before: a few bytes find those
+-- of the last hour.
+CREATE INDEX handoff_recorded ON handoff.handoff USING brin (recorded_at, confirmed_at)
+    WITH (pages_per_range = 16, autosummarize = on);
 
--- What was tried, and what came of it. Append-only.
+-- What was tried, and what came of it. Append-only. A first attempt that is confirmed has no row here: the handoff's
+-- own `sent_at` and `confirmed_at` say it all, and the history is read from both.
 CREATE TABLE handoff.attempt (
     credit_id uuid NOT NULL,
     hop text NOT NULL,
@@ -1396,6 +1997,9 @@ CREATE TABLE handoff.attempt (
     PRIMARY KEY (credit_id, hop, version, lease, outcome)
 );
 
+-- Leases that ran out are few, and counted often.
+CREATE INDEX attempt_expired ON handoff.attempt (hop) WHERE outcome = 'expired';
+
 CREATE FUNCTION handoff.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'attempts are history and are never changed' USING ERRCODE = 'restrict_violation';
@@ -1414,16 +2018,28 @@ CREATE TABLE handoff.breaker (
     until timestamptz
 );
 
+-- How much a system with a rate may be sent right now, in events. One row for all processes.
+CREATE TABLE handoff.pace (
+    system text PRIMARY KEY,
+    tokens double precision NOT NULL,
+    -- The latest moment that was counted up to, and since when, by their own clock, processes far behind it have seen
+    -- nobody else at it.
+    counted_at timestamptz NOT NULL,
+    behind_since timestamptz
+);
+
 -- An event that is to be told, and which of the routes it takes.
 CREATE TYPE handoff.new_message AS (
     credit_id uuid, version integer, event_id uuid, state text, amount bigint, balance bigint, currency text,
-    kind text, bucket text, last4 text, customer jsonb, payload json, route integer
+    kind text, bucket text, last4 text, customer jsonb, payload json, route integer,
+    change bigint, born_on date
 );
 
--- One hop of a route. Times are set where it can go at once, or can once the credit is claimed.
+-- One hop of a route. Times are set where it can go at once, or can once the credit is claimed. `waits_past` is what it
+-- waits for where the hops that wait for a claim are left out: nobody owns the credit, and nobody will.
 CREATE TYPE handoff.new_handoff AS (
     route integer, hop text, state text, waits_for text, due_at timestamptz, deadline timestamptz, reason_code text,
-    reason text
+    reason text, waits_past text
 );
 
 -- What one lease came to, and what is to become of its handoff.
@@ -1436,14 +2052,25 @@ CREATE TYPE handoff.result AS (
 -- A hop that starts where `after` ends, with the due time and the deadline of one that becomes due now.
 CREATE TYPE handoff.onward AS (after text, hop text, due_at timestamptz, deadline timestamptz);
 
--- A hop that can take `room` more deliveries now, each leased until `lease_until`.
-CREATE TYPE handoff.room AS (hop text, room integer, lease_until timestamptz);
+-- A hop that can take `room` more deliveries now, each leased until `lease_until`. `rate` is what its system may be
+-- sent, in events per second; 0 is any number. `deadline` is for a replayed one that was never promised: it was dead
+-- from the start.
+CREATE TYPE handoff.room AS (
+    hop text, room integer, lease_until timestamptz, system text, rate double precision, deadline timestamptz
+);
 
--- What a turn came to, row by row: `settled` with the new state, or `claimed` with all that is needed to send.
+-- A handoff for which `item` has happened, with the due time and the deadline it is given if that was the last thing.
+CREATE TYPE handoff.freed AS (
+    credit_id uuid, hop text, version integer, item text, due_at timestamptz, deadline timestamptz
+);
+
+-- What a turn came to, row by row: `settled` with the new state, or `claimed` with all that is needed to send; `more`
+-- and `limited` name a hop that should have another turn, at once or when its system's rate allows.
 CREATE TYPE handoff.step AS (
     what text, credit_id uuid, hop text, version integer, state text, lease bigint, kind text, attempt integer,
     probes integer, replay integer, reason_code text, event_id uuid, event_state text, amount bigint, balance bigint,
-    currency text, credit_kind text, bucket text, last4 text, recorded_at timestamptz, customer jsonb, payload json
+    currency text, credit_kind text, bucket text, last4 text, recorded_at timestamptz, customer jsonb, payload json,
+    change bigint, born_on date
 );
 
 CREATE FUNCTION handoff.waits(p_list text, p_item text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
@@ -1454,103 +2081,422 @@ CREATE FUNCTION handoff.without(p_list text, p_item text) RETURNS text LANGUAGE 
     SELECT array_to_string(array_remove(string_to_array(p_list, ' '), p_item), ' ')
 $$;
 
--- The functions below look rows up by key, a few at a time, and loop over them: a join over a young table without
--- statistics may be planned as a scan, and that plan kept while the table grows. For the same reason, those that are
--- called from outside switch sequential scans off. The rows of a loop come in key order, so that two of them never wait
--- for each other in a circle.
+-- What the hub fetches by itself: how far each source has come, which files it has read, and the rows that it could not
+-- take in. It is remembered here and not in a process, so that a run that was missed is made up by whoever comes next.
 
--- Something a handoff waited for has happened. waiting -> due, when it was the last thing
-CREATE FUNCTION handoff.release(
-    p_at timestamptz, p_credit uuid, p_hop text, p_version integer, p_item text, p_due timestamptz,
-    p_deadline timestamptz
-) RETURNS void LANGUAGE plpgsql AS $$
+CREATE TABLE handoff.source (
+    name        text COLLATE "C" PRIMARY KEY CHECK (name <> ''),
+    -- When it runs, as the map said it last: another rhythm means another next run.
+    rhythm      text NOT NULL,
+    -- How far a feed has been read. A source of files has no cursor: the files that are left are what is left.
+    cursor      jsonb NOT NULL DEFAULT '{}',
+    next_run    timestamptz NOT NULL,
+    last_run    timestamptz,
+    last_end    timestamptz,
+    -- What the last run brought, and why it did not end well; failures are those in a row.
+    brought     jsonb NOT NULL DEFAULT '{}',
+    trouble     text NOT NULL DEFAULT '',
+    failures    integer NOT NULL DEFAULT 0 CHECK (failures >= 0),
+    -- The fencing token: it grows with each lease, and whoever holds an older one writes nothing any more.
+    token       bigint NOT NULL DEFAULT 0 CHECK (token >= 0),
+    lease_until timestamptz
+);
+
+CREATE TABLE handoff.inbound_file (
+    source   text COLLATE "C" NOT NULL REFERENCES handoff.source (name),
+    -- SHA-256 of the whole file: the same file under another name is the same file.
+    print    bytea NOT NULL CHECK (octet_length(print) = 32),
+    name     text NOT NULL,
+    state    text NOT NULL CHECK (state IN ('taken', 'set-aside')),
+    reason   text NOT NULL DEFAULT '',
+    brought  jsonb NOT NULL DEFAULT '{}',
+    ended_at timestamptz NOT NULL,
+    -- Which file of the source it was, by count: the newest is told from it, whatever the clocks say.
+    turn     bigint NOT NULL CHECK (turn > 0),
+    PRIMARY KEY (source, print)
+);
+
+CREATE INDEX inbound_file_turn ON handoff.inbound_file (source, turn);
+
+CREATE TABLE handoff.quarantine (
+    id         uuid PRIMARY KEY,
+    source     text COLLATE "C" NOT NULL REFERENCES handoff.source (name),
+    -- SHA-256 of what the row says: a row that comes again, in whichever file, is the same row.
+    print      bytea NOT NULL CHECK (octet_length(print) = 32),
+    -- The file, or the page of a feed, and the row in it; the header of a file is row 1.
+    place      text NOT NULL,
+    row_number integer NOT NULL CHECK (row_number > 0),
+    -- The row as it came, by their columns. It may hold personal data, and goes when the row is dropped.
+    raw        jsonb,
+    field      text NOT NULL,
+    problem    text NOT NULL,
+    mend       text NOT NULL,
+    state      text NOT NULL CHECK (state IN ('open', 'replayed', 'dropped')),
+    -- How often the ledger has refused it: what was refused stays refused, so that the next try has a key of its own.
+    refused    integer NOT NULL DEFAULT 0 CHECK (refused >= 0),
+    came_at    timestamptz NOT NULL,
+    settled_at timestamptz,
+    UNIQUE (source, print),
+    CHECK ((state = 'open') = (settled_at IS NULL)),
+    CHECK ((state = 'dropped') = (raw IS NULL))
+);
+
+CREATE INDEX quarantine_open ON handoff.quarantine (source, id) WHERE state = 'open';
+
+-- Messages that a system has sent, by the id that it gave them: the same one again changes nothing.
+CREATE TABLE handoff.heard (
+    system     text COLLATE "C" NOT NULL,
+    message_id text COLLATE "C" NOT NULL,
+    -- SHA-256 of the message: another one under the same id is not the same.
+    print      bytea NOT NULL CHECK (octet_length(print) = 32),
+    heard_at   timestamptz NOT NULL,
+    PRIMARY KEY (system, message_id)
+);
+
+CREATE INDEX heard_when ON handoff.heard (heard_at);
+
+-- A row that became due (a handoff with a version above 1) stays back while an earlier one of its credit and hop has not
+-- arrived. A posting waits for nobody: where the earlier one is being written to, the claim sets this one back.
+-- due -> waiting for `earlier`
+CREATE FUNCTION handoff.hold_back(p_credit uuid, p_hop text, p_version integer) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE before integer;
+BEGIN
+    SELECT h.version INTO before FROM handoff.handoff AS h
+    WHERE h.credit_id = p_credit AND h.hop = p_hop AND h.version < p_version
+    ORDER BY h.version DESC LIMIT 1;
+    PERFORM FROM handoff.handoff AS h
+    WHERE h.credit_id = p_credit AND h.hop = p_hop AND h.version = before AND h.state NOT IN ('confirmed', 'ended')
+    FOR SHARE SKIP LOCKED;
+    IF FOUND THEN
+        UPDATE handoff.handoff AS h SET state = 'waiting', waits_for = 'earlier'
+        WHERE h.credit_id = p_credit AND h.hop = p_hop AND h.version = p_version AND h.state = 'due';
+    END IF;
+END $$;
+
+-- The payload of a later event of a credit, in the trace of the first one, where that was brought from outside.
+CREATE FUNCTION handoff.in_trace(p_credit uuid, p_payload json) RETURNS json LANGUAGE plpgsql STABLE AS $$
+DECLARE brought text;
+BEGIN
+    SELECT m.payload ->> 'trace' INTO brought FROM handoff.message AS m
+    WHERE m.credit_id = p_credit ORDER BY m.version LIMIT 1;
+    IF brought IS NULL THEN
+        RETURN p_payload;
+    END IF;
+    RETURN p_payload::jsonb || jsonb_build_object('trace', brought);
+END $$;
+
+-- Write down what was posted and where it is to go. Called in the posting transaction. Each message takes a route: the
+-- same hops for many messages. Whether a credit still has to be claimed is the message's to say: a claim may have come
+-- in between.
+CREATE FUNCTION handoff.put(
+    p_at timestamptz, p_messages handoff.new_message[], p_routes handoff.new_handoff[]
+) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    item record;
+    over uuid[];
+BEGIN
+    WITH told AS MATERIALIZED (
+        SELECT m.* FROM unnest(p_messages) AS m
+    ), messages AS (
+        INSERT INTO handoff.message (credit_id, version, event_id, state, amount, balance, currency, kind, bucket, last4,
+            recorded_at, customer, payload, change, born_on)
+        SELECT t.credit_id, t.version, t.event_id, t.state, t.amount, t.balance, t.currency, t.kind, t.bucket, t.last4,
+            p_at, t.customer, CASE WHEN t.version > 1 THEN handoff.in_trace(t.credit_id, t.payload) ELSE t.payload END,
+            t.change, t.born_on
+        FROM told AS t
+    ), routes AS MATERIALIZED (
+        -- Each hop as it is for a credit that nobody owns yet, for one that somebody owns, and for one that nobody will
+        -- own: what the left-out hops would have fed goes on without them.
+        SELECT r.*, o.owner, w.waits_now, r.state = 'waiting' AND w.waits_now = '' AS freed
+        FROM unnest(p_routes) AS r
+        CROSS JOIN (VALUES ('none yet'), ('one'), ('none')) AS o (owner)
+        CROSS JOIN LATERAL (
+            SELECT CASE o.owner
+                WHEN 'one' THEN handoff.without(r.waits_for, 'claim') WHEN 'none' THEN r.waits_past ELSE r.waits_for
+            END AS waits_now
+        ) AS w
+    ), planned AS MATERIALIZED (
+        SELECT r.route, r.owner, r.hop, CASE WHEN r.freed THEN 'due' ELSE r.state END AS state, r.waits_now,
+            CASE WHEN r.waits_now = '' THEN p_at END AS ready_at,
+            CASE WHEN r.waits_now = '' THEN coalesce(r.due_at, p_at) END AS due_at,
+            CASE WHEN r.waits_now = '' THEN r.deadline END AS deadline,
+            coalesce(r.reason_code, '') AS reason_code, coalesce(r.reason, '') AS reason
+        FROM routes AS r
+    ), placed AS (
+        SELECT
+            t.credit_id, p.hop, t.version, t.event_id, p.state, p.waits_now, p.ready_at, p.due_at, p.deadline,
+            p.reason_code, p.reason,
+            -- Of several events of a credit in one batch, only the first can go now.
+            p.state = 'due' AND count(*) OVER earlier > 1 AS behind
+        FROM told AS t JOIN planned AS p ON p.route = t.route AND p.owner = CASE
+            WHEN t.customer IS NOT NULL THEN 'one' WHEN t.state = 'unclaimed' THEN 'none yet' ELSE 'none'
+        END
+        -- Only what is unclaimed is claimed one day. What belongs to whoever has it, or is over, is in nobody's account;
+        -- and who has not been told of a credit need not hear that it is frozen.
+        WHERE t.state = 'unclaimed' OR NOT handoff.waits(p.waits_now, 'claim')
+        WINDOW earlier AS (PARTITION BY t.credit_id, p.hop ORDER BY t.version)
+    )
+    INSERT INTO handoff.handoff (
+        credit_id, hop, version, event_id, state, waits_for, recorded_at, ready_at, due_at, deadline, reason_code, reason
+    )
+    SELECT
+        p.credit_id, p.hop, p.version, p.event_id, CASE WHEN p.behind THEN 'waiting' ELSE p.state END,
+        CASE WHEN p.behind THEN 'earlier' ELSE p.waits_now END, p_at, p.ready_at, p.due_at, p.deadline, p.reason_code,
+        p.reason
+    FROM placed AS p;
+
+    -- Later events of a credit stay back where an earlier one is stuck. Few are: look first, then go one by one.
+    FOR item IN
+        SELECT m.credit_id, r.hop, m.version FROM unnest(p_messages) AS m
+        CROSS JOIN LATERAL (
+            SELECT FROM handoff.handoff AS h
+            WHERE h.credit_id = m.credit_id AND h.state IN ('parked', 'dead') AND m.version > 1 LIMIT 1
+        ) AS stuck
+        JOIN unnest(p_routes) AS r ON r.route = m.route AND r.state <> 'dead'
+        ORDER BY 1, 2, 3
+    LOOP
+        PERFORM handoff.hold_back(item.credit_id, item.hop, item.version);
+    END LOOP;
+
+    SELECT array_agg(m.credit_id) INTO over FROM unnest(p_messages) AS m
+    WHERE m.state IN ('void', 'expired') AND m.customer IS NULL;
+    IF over IS NOT NULL THEN
+        PERFORM handoff.end_unclaimed(p_at, over, p_routes);
+    END IF;
+END $$;
+
+-- What lets a handoff go: a claim, the hop before it, the event before it, or a person who replays it.
+--
+-- All functions of this schema look rows up by key: a join over a young table without statistics may be planned as a
+-- walk over all of it, and that plan kept while the table grows. So those that are called from outside switch hashes,
+-- merges and scans off; and where rows are changed by a list of keys, nothing else is said of them that one of the small
+-- indexes of open rows could be walked for: no state, no hop of its own.
+
+-- Something that handoffs waited for has happened. Each of them may be named once.
+-- waiting -> due, when it was the last thing
+CREATE FUNCTION handoff.release(p_at timestamptz, p_freed handoff.freed[]) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE released integer;
 BEGIN
     UPDATE handoff.handoff AS h SET
-        waits_for = handoff.without(h.waits_for, p_item),
-        state = CASE WHEN h.state = 'waiting' AND h.waits_for = p_item THEN 'due' ELSE h.state END,
-        ready_at = CASE WHEN h.waits_for = p_item THEN coalesce(h.ready_at, p_at) ELSE h.ready_at END,
-        due_at = CASE WHEN h.waits_for = p_item THEN coalesce(p_due, p_at) ELSE h.due_at END,
-        deadline = CASE WHEN h.waits_for = p_item THEN coalesce(h.deadline, p_deadline) ELSE h.deadline END
-    WHERE h.credit_id = p_credit AND h.hop = p_hop AND h.version = p_version
-        AND h.state IN ('waiting', 'dead') AND handoff.waits(h.waits_for, p_item);
-    IF FOUND AND p_version > 1 THEN
-        PERFORM handoff.hold_back(p_credit, p_hop, p_version);
-    END IF;
+        waits_for = handoff.without(h.waits_for, f.item),
+        state = CASE WHEN h.state = 'waiting' AND h.waits_for = f.item THEN 'due' ELSE h.state END,
+        ready_at = CASE WHEN h.waits_for = f.item THEN coalesce(h.ready_at, p_at) ELSE h.ready_at END,
+        due_at = CASE WHEN h.waits_for = f.item THEN coalesce(f.due_at, p_at) ELSE h.due_at END,
+        deadline = CASE WHEN h.waits_for = f.item THEN coalesce(h.deadline, f.deadline) ELSE h.deadline END
+    FROM unnest(p_freed) AS f
+    WHERE h.credit_id = f.credit_id AND h.hop = f.hop AND h.version = f.version
+        AND handoff.waits(h.waits_for, f.item);
+    GET DIAGNOSTICS released = ROW_COUNT;
+    RETURN released;
 END $$;
 
 -- The credit has been claimed: tell its owner to those who are told of it, and send what waited for that.
 CREATE FUNCTION handoff.release_claim(
     p_at timestamptz, p_credit uuid, p_customer jsonb, p_hops text[], p_due timestamptz[], p_deadline timestamptz[]
-) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
-DECLARE item record;
+) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     UPDATE handoff.handoff AS h SET known_since = jsonb_build_object('customer', p_customer)
     WHERE h.credit_id = p_credit AND h.state IN ('waiting', 'dead') AND h.sent_at IS NULL;
-    FOR item IN
-        SELECT h.hop, h.version, d.due_at, d.deadline FROM handoff.handoff AS h
+    PERFORM handoff.release(p_at, ARRAY(
+        SELECT (h.credit_id, h.hop, h.version, 'claim', d.due_at, d.deadline)::handoff.freed
+        FROM handoff.handoff AS h
         LEFT JOIN unnest(p_hops, p_due, p_deadline) AS d (hop, due_at, deadline) ON d.hop = h.hop
         WHERE h.credit_id = p_credit AND handoff.waits(h.waits_for, 'claim')
         ORDER BY h.hop, h.version
-    LOOP
-        PERFORM handoff.release(p_at, p_credit, item.hop, item.version, 'claim', item.due_at, item.deadline);
-    END LOOP;
+    ));
 END $$;
 
--- An earlier handoff is on its way again, or has arrived: the later ones of its credit and hop may follow.
-CREATE FUNCTION handoff.let_follow(p_at timestamptz, p_credit uuid, p_hop text, p_version integer) RETURNS void
+-- A credit that nobody owns is over: what waits for its claim would wait for ever, and what waits for that goes on
+-- without it. `p_routes` has the times of each hop. waiting, dead -> ended
+CREATE FUNCTION handoff.end_unclaimed(p_at timestamptz, p_credits uuid[], p_routes handoff.new_handoff[]) RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE item record;
+DECLARE freed handoff.freed[];
 BEGIN
-    FOR item IN
-        SELECT h.version, h.due_at FROM handoff.handoff AS h
-        WHERE h.credit_id = p_credit AND h.hop = p_hop AND h.version > p_version
-            AND handoff.waits(h.waits_for, 'earlier')
-        ORDER BY h.version
-    LOOP
-        PERFORM handoff.release(p_at, p_credit, p_hop, item.version, 'earlier', item.due_at, NULL);
-    END LOOP;
+    WITH over AS (
+        UPDATE handoff.handoff AS h SET
+            state = 'ended', waits_for = '', reason_code = 'credit-over',
+            reason = 'The credit was over before anybody claimed it: there is nothing to show.'
+        WHERE h.credit_id = ANY (p_credits) AND handoff.waits(h.waits_for, 'claim')
+        RETURNING h.credit_id, h.hop, h.version
+    )
+    SELECT array_agg((o.credit_id, f.hop, o.version, o.hop, times.due_at, times.deadline)::handoff.freed) INTO freed
+    FROM over AS o
+    CROSS JOIN LATERAL (
+        SELECT n.hop FROM handoff.handoff AS n
+        WHERE n.credit_id = o.credit_id AND n.version = o.version AND handoff.waits(n.waits_for, o.hop)
+    ) AS f
+    CROSS JOIN LATERAL (
+        SELECT min(r.due_at) AS due_at, min(r.deadline) AS deadline FROM unnest(p_routes) AS r WHERE r.hop = f.hop
+    ) AS times;
+    IF freed IS NOT NULL THEN
+        PERFORM handoff.release(p_at, freed);
+    END IF;
 END $$;
+
+CREATE FUNCTION handoff.taken_out(p_hop text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'The map no longer has the hop ' || p_hop || '. Replay this when the map has it again.'
+$$;
+
+-- What is open on a hop that the map no longer has would stay so, unseen. Of what was recorded up to `p_until`, a portion
+-- is given up: seen and replayable. What is being sent is left to whoever sends it. Answers how many.
+-- waiting, due -> dead, unknown -> parked
+CREATE FUNCTION handoff.take_out(p_hops text[], p_until timestamptz) RETURNS integer LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    gone text[];
+    due integer;
+    waiting integer;
+BEGIN
+    -- From one hop to the next: a few looks into the small indexes, however much is open.
+    WITH RECURSIVE due AS (
+        SELECT min(h.hop) AS hop FROM handoff.handoff AS h WHERE h.state IN ('due', 'unknown')
+        UNION ALL
+        SELECT (SELECT min(h.hop) FROM handoff.handoff AS h WHERE h.state IN ('due', 'unknown') AND h.hop > d.hop)
+        FROM due AS d WHERE d.hop IS NOT NULL
+    ), waiting AS (
+        SELECT min(h.hop) AS hop FROM handoff.handoff AS h WHERE h.state = 'waiting'
+        UNION ALL
+        SELECT (SELECT min(h.hop) FROM handoff.handoff AS h WHERE h.state = 'waiting' AND h.hop > w.hop)
+        FROM waiting AS w WHERE w.hop IS NOT NULL
+    )
+    SELECT array_agg(o.hop) INTO gone FROM (SELECT d.hop FROM due AS d UNION SELECT w.hop FROM waiting AS w) AS o
+    WHERE o.hop <> ALL (p_hops);
+    IF gone IS NULL THEN
+        RETURN 0;
+    END IF;
+    UPDATE handoff.handoff AS h SET
+        state = CASE h.state WHEN 'unknown' THEN 'parked' ELSE 'dead' END, reason_code = 'hop-taken-out',
+        reason = handoff.taken_out(h.hop)
+    FROM (
+        SELECT o.credit_id, o.hop, o.version FROM handoff.handoff AS o
+        WHERE o.hop = ANY (gone) AND o.state IN ('due', 'unknown') AND o.recorded_at <= p_until
+        LIMIT 2000 FOR UPDATE SKIP LOCKED
+    ) AS p
+    WHERE h.credit_id = p.credit_id AND h.hop = p.hop AND h.version = p.version;
+    GET DIAGNOSTICS due = ROW_COUNT;
+    UPDATE handoff.handoff AS h SET
+        state = 'dead', reason_code = 'hop-taken-out', reason = handoff.taken_out(h.hop)
+    FROM (
+        SELECT o.credit_id, o.hop, o.version FROM handoff.handoff AS o
+        WHERE o.hop = ANY (gone) AND o.state = 'waiting' AND o.recorded_at <= p_until
+        LIMIT 2000 FOR UPDATE SKIP LOCKED
+    ) AS p
+    WHERE h.credit_id = p.credit_id AND h.hop = p.hop AND h.version = p.version;
+    GET DIAGNOSTICS waiting = ROW_COUNT;
+    RETURN due + waiting;
+END $$;
+
+-- Start what waits for something that has happened without its knowing: the map may have changed in between. What was
+-- recorded up to `p_until` and waits for a hop that is none of `p_hops`, those of the map, waits in vain.
+CREATE FUNCTION handoff.mend_waiting(
+    p_at timestamptz, p_onward handoff.onward[], p_hops text[], p_until timestamptz
+) RETURNS integer LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE mended integer;
+BEGIN
+    mended := handoff.release(p_at, ARRAY(
+        SELECT (
+            h.credit_id, h.hop, h.version, w.item,
+            (SELECT min(n.due_at) FROM unnest(p_onward) AS n WHERE n.hop = h.hop),
+            (SELECT min(n.deadline) FROM unnest(p_onward) AS n WHERE n.hop = h.hop)
+        )::handoff.freed
+        FROM handoff.handoff AS h CROSS JOIN LATERAL unnest(string_to_array(h.waits_for, ' ')) AS w (item)
+        WHERE h.state = 'waiting' AND h.waits_for <> 'claim' AND w.item NOT IN ('claim', 'earlier')
+            AND (h.recorded_at <= p_until AND w.item <> ALL (p_hops) OR EXISTS (
+                SELECT FROM handoff.handoff AS u
+                WHERE u.credit_id = h.credit_id AND u.hop = w.item AND u.version = h.version
+                    AND u.state IN ('confirmed', 'ended')
+            ))
+    ));
+    RETURN mended + handoff.release(p_at, ARRAY(
+        SELECT (h.credit_id, h.hop, h.version, 'earlier', h.due_at, NULL)::handoff.freed
+        FROM handoff.handoff AS h
+        WHERE h.state = 'waiting' AND h.waits_for <> 'claim' AND handoff.waits(h.waits_for, 'earlier')
+            AND coalesce((
+                SELECT e.state FROM handoff.handoff AS e
+                WHERE e.credit_id = h.credit_id AND e.hop = h.hop AND e.version < h.version
+                ORDER BY e.version DESC LIMIT 1
+            ), 'confirmed') IN ('confirmed', 'ended')
+    ));
+END $$;
+
+-- Send again what was given up, with fresh attempts and the same key. Answers how many. What comes after them on the
+-- same credit and hop goes on waiting until they are confirmed.
+-- dead, parked -> due, or waiting for what it waited for when it died
+CREATE FUNCTION handoff.replay(p_at timestamptz, p_credits uuid[], p_hops text[], p_versions integer[])
+RETURNS integer LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE replayed integer;
+BEGIN
+    UPDATE handoff.handoff AS h SET
+        state = CASE WHEN h.waits_for = '' THEN 'due' ELSE 'waiting' END,
+        due_at = p_at, attempts = 0, probes = 0, replay = h.replay + 1, reason_code = '', reason = ''
+    FROM unnest(p_credits, p_hops, p_versions) AS u (credit_id, hop, version)
+    WHERE h.credit_id = u.credit_id AND h.hop = u.hop AND h.version = u.version
+        AND h.state NOT IN ('waiting', 'due', 'sending', 'unknown', 'confirmed', 'ended');
+    GET DIAGNOSTICS replayed = ROW_COUNT;
+    RETURN replayed;
+END $$;
+
+-- What leases came to: the answers of systems, the word of a person, and leases that ran out.
 
 -- Settle what leases came to, in one transaction, and start what was waiting for it. A result whose lease is no longer
 -- the newest is recorded as stale and changes nothing; the same results settled twice change nothing the second time.
 -- sending, unknown -> confirmed | due | unknown | parked | dead
 CREATE FUNCTION handoff.settle(p_at timestamptz, p_results handoff.result[], p_onward handoff.onward[])
-RETURNS SETOF handoff.step LANGUAGE plpgsql SET enable_seqscan = off AS $$
+RETURNS SETOF handoff.step LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
-    r handoff.result;
-    n handoff.onward;
-    stale bigint[] := '{}';
+    kept bigint[];
+    whole boolean;
+    freed handoff.freed[];
 BEGIN
-    FOR r IN SELECT * FROM unnest(p_results) ORDER BY credit_id, hop, version LOOP
+    WITH said AS MATERIALIZED (
+        -- In the order of keys, so that two of them hardly ever wait for each other in a circle.
+        SELECT r.* FROM unnest(p_results) AS r ORDER BY r.credit_id, r.hop, r.version
+    ), changed AS (
         UPDATE handoff.handoff AS h SET
             state = r.state, due_at = coalesce(r.due_at, h.due_at), lease_until = NULL,
             reason_code = r.reason_code, reason = r.reason,
+            attempts = h.attempts - (r.outcome = 'not-begun')::integer,
             reference = CASE WHEN r.reference <> '' THEN r.reference ELSE h.reference END,
             confirmed_at = CASE WHEN r.state = 'confirmed' THEN r.ended_at END
+        FROM said AS r
         WHERE h.credit_id = r.credit_id AND h.hop = r.hop AND h.version = r.version
-            AND h.lease = r.lease AND h.state IN ('sending', 'unknown');
-        IF NOT FOUND THEN
-            stale := stale || r.lease;
-            CONTINUE;
-        END IF;
-        RETURN NEXT ('settled', r.credit_id, r.hop, r.version, r.state, r.lease, r.kind, r.attempt, NULL, r.replay,
-            r.reason_code, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::handoff.step;
-        IF r.state = 'confirmed' THEN
-            FOREACH n IN ARRAY p_onward LOOP
-                IF n.after = r.hop THEN
-                    PERFORM handoff.release(p_at, r.credit_id, n.hop, r.version, r.hop, n.due_at, n.deadline);
-                END IF;
-            END LOOP;
-        ELSIF r.state IN ('dead', 'parked') THEN
-            UPDATE handoff.handoff AS h SET state = 'waiting', waits_for = 'earlier'
-            WHERE h.credit_id = r.credit_id AND h.hop = r.hop AND h.version > r.version AND h.state = 'due';
-        ELSIF r.state = 'due' AND r.due_at > p_at THEN
-            -- What comes after it cannot go sooner: without this, every claim would step over it in vain.
-            UPDATE handoff.handoff AS h SET due_at = r.due_at
-            WHERE h.credit_id = r.credit_id AND h.hop = r.hop AND h.version > r.version AND h.state = 'due'
-                AND h.due_at < r.due_at;
-        END IF;
-    END LOOP;
+            AND h.lease = r.lease AND h.state IN ('sending', 'unknown')
+        RETURNING h.lease
+    )
+    SELECT coalesce(array_agg(c.lease), '{}') INTO kept FROM changed AS c;
+    whole := cardinality(kept) = cardinality(p_results);
+
+    RETURN QUERY
+    SELECT 'settled', r.credit_id, r.hop, r.version, r.state, r.lease, r.kind, r.attempt, NULL::integer, r.replay,
+        r.reason_code, NULL::uuid, NULL, NULL::bigint, NULL::bigint, NULL, NULL, NULL, NULL, NULL::timestamptz,
+        NULL::jsonb, NULL::json, NULL::bigint, NULL::date
+    FROM unnest(p_results) AS r WHERE whole OR r.lease = ANY (kept);
+
+    SELECT array_agg((r.credit_id, n.hop, r.version, r.hop, n.due_at, n.deadline)::handoff.freed) INTO freed
+    FROM unnest(p_results) AS r JOIN unnest(p_onward) AS n ON n.after = r.hop
+    WHERE r.state = 'confirmed' AND (whole OR r.lease = ANY (kept));
+    IF freed IS NOT NULL THEN
+        PERFORM handoff.release(p_at, freed);
+    END IF;
+
+    -- This is a statement of its own, later than the change above: whoever sets an event back behind one of these holds
+    -- that one meanwhile (see set_back), so that either it finds it confirmed, or it is found here.
+    SELECT array_agg((r.credit_id, r.hop, f.version, 'earlier', f.due_at, NULL)::handoff.freed) INTO freed
+    FROM unnest(p_results) AS r
+    CROSS JOIN LATERAL (
+        SELECT l.version, l.waits_for, l.due_at FROM handoff.handoff AS l
+        WHERE l.credit_id = r.credit_id AND l.hop = r.hop AND l.version > r.version
+        ORDER BY l.version LIMIT 1
+    ) AS f
+    WHERE r.state = 'confirmed' AND handoff.waits(f.waits_for, 'earlier') AND (whole OR r.lease = ANY (kept));
+    IF freed IS NOT NULL THEN
+        PERFORM handoff.release(p_at, freed);
+    END IF;
 
     INSERT INTO handoff.attempt (
         credit_id, hop, version, lease, replay, attempt, kind, started_at, ended_at, outcome, reason_code, reason,
@@ -1558,129 +2504,44 @@ BEGIN
     )
     SELECT
         u.credit_id, u.hop, u.version, u.lease, u.replay, u.attempt, u.kind, u.started_at, u.ended_at, u.outcome,
-        u.reason_code, u.reason, u.retry_after, u.lease = ANY (stale)
+        u.reason_code, u.reason, u.retry_after, NOT (whole OR u.lease = ANY (kept))
     FROM unnest(p_results) AS u
+    -- Nearly all are confirmed at the first attempt: their own row says so.
+    WHERE NOT (
+        u.state = 'confirmed' AND u.kind = 'send' AND u.attempt = 1 AND u.replay = 0 AND (whole OR u.lease = ANY (kept))
+    )
     ON CONFLICT DO NOTHING;
 END $$;
 
--- Lease what is due, oldest first, as much as each hop has room for. An earlier version of the same credit and hop
--- that is not confirmed holds a later one back. It is enough to look at the one before: that was sent only after the
--- ones before it had been confirmed, and confirmed is for ever.
--- due -> sending to send, unknown -> sending to ask
-CREATE FUNCTION handoff.claim(p_at timestamptz, p_rooms handoff.room[])
-RETURNS SETOF handoff.step LANGUAGE plpgsql SET enable_seqscan = off AS $$
-DECLARE
-    pick record;
-    token bigint;
-BEGIN
-    FOR pick IN
-        SELECT h.*, w.lease_until AS until, m.state AS event_state, m.amount, m.balance, m.currency,
-            m.credit_kind, m.bucket, m.last4, m.recorded_at, m.customer, m.payload
-        FROM unnest(p_rooms) AS w
-        CROSS JOIN LATERAL (
-            SELECT
-                c.credit_id, c.hop, c.version, c.event_id, c.replay, c.reason_code, c.known_since,
-                CASE c.state WHEN 'due' THEN 'send' ELSE 'probe' END AS kind,
-                c.attempts + (c.state = 'due')::integer AS attempt,
-                CASE c.state WHEN 'due' THEN 0 ELSE c.probes + 1 END AS probe
-            FROM handoff.handoff AS c
-            WHERE c.hop = w.hop AND c.state IN ('due', 'unknown') AND c.due_at <= p_at
-                AND coalesce((
-                    SELECT e.state FROM handoff.handoff AS e
-                    WHERE e.credit_id = c.credit_id AND e.hop = c.hop AND e.version < c.version
-                    ORDER BY e.version DESC LIMIT 1
-                ), 'confirmed') = 'confirmed'
-            ORDER BY c.due_at
-            LIMIT w.room
-            FOR UPDATE SKIP LOCKED
-        ) AS h
-        CROSS JOIN LATERAL (
-            SELECT
-                CASE WHEN x.state = 'unclaimed' AND h.known_since IS NOT NULL THEN 'active' ELSE x.state END AS state,
-                x.amount, x.balance, x.currency, x.kind AS credit_kind, x.bucket, x.last4, x.recorded_at,
-                coalesce(h.known_since -> 'customer', x.customer) AS customer,
-                x.payload
-            FROM handoff.message AS x
-            WHERE x.credit_id = h.credit_id AND x.version = h.version
-            LIMIT 1
-        ) AS m
-    LOOP
-        token := nextval('handoff.token');
-        UPDATE handoff.handoff AS h SET
-            state = 'sending', lease = token, kind = pick.kind, lease_until = pick.until, attempts = pick.attempt,
-            probes = pick.probe, sent_at = CASE WHEN pick.kind = 'send' THEN p_at ELSE h.sent_at END
-        WHERE h.credit_id = pick.credit_id AND h.hop = pick.hop AND h.version = pick.version;
-        RETURN NEXT ('claimed', pick.credit_id, pick.hop, pick.version, 'sending', token, pick.kind, pick.attempt,
-            pick.probe, pick.replay, pick.reason_code, pick.event_id, pick.event_state, pick.amount, pick.balance,
-            pick.currency, pick.credit_kind, pick.bucket, pick.last4, pick.recorded_at, pick.customer, pick.payload)::handoff.step;
-    END LOOP;
-END $$;
-
--- One turn of a deliverer, in one round trip: settle what has come in, then claim, what that made due included.
-CREATE FUNCTION handoff.turn(
-    p_at timestamptz, p_results handoff.result[], p_onward handoff.onward[], p_rooms handoff.room[]
-) RETURNS SETOF handoff.step LANGUAGE plpgsql AS $$
-BEGIN
-    IF cardinality(p_results) > 0 THEN
-        RETURN QUERY SELECT * FROM handoff.settle(p_at, p_results, p_onward);
-    END IF;
-    IF cardinality(p_rooms) > 0 THEN
-        RETURN QUERY SELECT * FROM handoff.claim(p_at, p_rooms);
-    END IF;
-END $$;
-
 -- A worker that died, or hangs, has not settled its leases in time: nobody knows whether the target has it. A lease
--- that ends later than any can (`p_latest`) was written by a clock that has jumped.
+-- that ends later than any can (`p_latest`) was written by a clock that has jumped. Answers how many.
 -- sending -> unknown
-CREATE FUNCTION handoff.expire(p_at timestamptz, p_latest timestamptz) RETURNS SETOF text
-LANGUAGE plpgsql SET enable_seqscan = off AS $$
-DECLARE item record;
+CREATE FUNCTION handoff.expire(p_at timestamptz, p_latest timestamptz) RETURNS integer LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE lost integer;
 BEGIN
-    FOR item IN
+    WITH gone AS MATERIALIZED (
         SELECT h.credit_id, h.hop, h.version, h.lease, h.replay, h.attempts, h.kind, h.sent_at FROM handoff.handoff AS h
         WHERE h.state = 'sending' AND (h.lease_until <= p_at OR h.lease_until > p_latest)
         ORDER BY h.credit_id, h.hop, h.version
         FOR UPDATE SKIP LOCKED
-    LOOP
-        UPDATE handoff.handoff AS h SET
-            state = 'unknown', lease_until = NULL, due_at = p_at, reason_code = 'lease-expired',
-            reason = 'The worker that was sending this gave no answer in time.'
-        WHERE h.credit_id = item.credit_id AND h.hop = item.hop AND h.version = item.version;
+    ), told AS (
         INSERT INTO handoff.attempt (
             credit_id, hop, version, lease, replay, attempt, kind, started_at, ended_at, outcome, reason_code, reason
-        ) VALUES (
-            item.credit_id, item.hop, item.version, item.lease, item.replay, item.attempts, item.kind,
-            coalesce(item.sent_at, p_at), p_at, 'expired', 'lease-expired',
-            'The worker that was sending this gave no answer in time.'
-        ) ON CONFLICT DO NOTHING;
-        RETURN NEXT item.hop;
-    END LOOP;
-END $$;
-
--- Start what waits for a hop that has confirmed without knowing of it: the map may have changed in between.
-CREATE FUNCTION handoff.mend_waiting(p_at timestamptz, p_onward handoff.onward[]) RETURNS integer
-LANGUAGE plpgsql SET enable_seqscan = off AS $$
-DECLARE
-    item record;
-    mended integer := 0;
-BEGIN
-    FOR item IN
-        SELECT h.credit_id, h.hop, h.version, w.after FROM handoff.handoff AS h
-        CROSS JOIN LATERAL unnest(string_to_array(h.waits_for, ' ')) AS w (after)
-        WHERE h.state = 'waiting' AND h.waits_for <> 'claim' AND w.after NOT IN ('claim', 'earlier') AND EXISTS (
-            SELECT FROM handoff.handoff AS u
-            WHERE u.credit_id = h.credit_id AND u.hop = w.after AND u.version = h.version AND u.state = 'confirmed'
         )
-        ORDER BY h.credit_id, h.hop, h.version
-    LOOP
-        PERFORM handoff.release(
-            p_at, item.credit_id, item.hop, item.version, item.after,
-            (SELECT min(n.due_at) FROM unnest(p_onward) AS n WHERE n.hop = item.hop),
-            (SELECT min(n.deadline) FROM unnest(p_onward) AS n WHERE n.hop = item.hop)
-        );
-        mended := mended + 1;
-    END LOOP;
-    RETURN mended;
+        SELECT
+            g.credit_id, g.hop, g.version, g.lease, g.replay, g.attempts, g.kind, coalesce(g.sent_at, p_at), p_at,
+            'expired', 'lease-expired', 'The worker that was sending this gave no answer in time.'
+        FROM gone AS g
+        ON CONFLICT DO NOTHING
+    )
+    UPDATE handoff.handoff AS h SET
+        state = 'unknown', lease_until = NULL, due_at = p_at, reason_code = 'lease-expired',
+        reason = 'The worker that was sending this gave no answer in time.'
+    FROM gone AS g
+    WHERE h.credit_id = g.credit_id AND h.hop = g.hop AND h.version = g.version;
+    GET DIAGNOSTICS lost = ROW_COUNT;
+    RETURN lost;
 END $$;
 
 -- What a system says of its own accord, or a person decides, about one handoff: `p_state` is confirmed or dead. It is
@@ -1716,119 +2577,164 @@ BEGIN
             p_onward
         );
         IF FOUND THEN
-            IF p_state = 'confirmed' THEN
-                PERFORM handoff.let_follow(p_at, h.credit_id, h.hop, h.version);
-            END IF;
             RETURN;
         END IF;
     END IF;
     RETURN NEXT ('found', h.credit_id, h.hop, h.version, h.state, h.lease, h.kind, h.attempts, h.probes, h.replay,
-        h.reason_code, h.event_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::handoff.step;
+        h.reason_code, h.event_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL)::handoff.step;
 END $$;
 
--- Send again what was given up, with fresh attempts and the same key. Answers how many.
--- dead, parked -> due, or waiting for what it waited for when it died
-CREATE FUNCTION handoff.replay(p_at timestamptz, p_credits uuid[], p_hops text[], p_versions integer[])
-RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $$
-DECLARE
-    item record;
-    replayed integer := 0;
-BEGIN
-    FOR item IN
-        SELECT u.credit_id, u.hop, u.version FROM unnest(p_credits, p_hops, p_versions) AS u (credit_id, hop, version)
-        ORDER BY 1, 2, 3
-    LOOP
-        UPDATE handoff.handoff AS h SET
-            state = CASE WHEN h.waits_for = '' THEN 'due' ELSE 'waiting' END,
-            due_at = p_at, attempts = 0, probes = 0, replay = h.replay + 1, reason_code = '', reason = ''
-        WHERE h.credit_id = item.credit_id AND h.hop = item.hop AND h.version = item.version
-            AND h.state IN ('dead', 'parked');
-        CONTINUE WHEN NOT FOUND;
-        replayed := replayed + 1;
-        PERFORM handoff.hold_back(item.credit_id, item.hop, item.version);
-        PERFORM handoff.let_follow(p_at, item.credit_id, item.hop, item.version);
-    END LOOP;
-    RETURN replayed;
-END $$;
+-- Taking what is due: in order per credit, as much as each hop has room for and each system may be sent.
 
--- A row that became due (a handoff with a version above 1) stays back while an earlier one of its credit and hop is
--- dead or parked. due -> waiting for `earlier`
-CREATE FUNCTION handoff.hold_back(p_credit uuid, p_hop text, p_version integer) RETURNS void
+-- How many events a system with a rate may be sent now. Its row is held until the transaction ends, so that all
+-- processes together keep to the rate. What is saved up is a quarter of a second's worth.
+CREATE FUNCTION handoff.allowance(p_at timestamptz, p_system text, p_rate double precision) RETURNS integer
 LANGUAGE plpgsql AS $$
-DECLARE before record;
+DECLARE allowed double precision;
 BEGIN
-    SELECT h.version, h.state, h.waits_for INTO before FROM handoff.handoff AS h
-    WHERE h.credit_id = p_credit AND h.hop = p_hop AND h.version < p_version
-    ORDER BY h.version DESC LIMIT 1;
-    IF NOT FOUND OR NOT (before.state IN ('dead', 'parked') OR handoff.waits(before.waits_for, 'earlier')) THEN
-        RETURN;
-    END IF;
-    -- The lock makes a replay of the earlier one come either before this look or after this change.
-    PERFORM FROM handoff.handoff AS h
-    WHERE h.credit_id = p_credit AND h.hop = p_hop AND h.version = before.version
-        AND (h.state IN ('dead', 'parked') OR handoff.waits(h.waits_for, 'earlier'))
-    FOR SHARE;
-    IF FOUND THEN
-        UPDATE handoff.handoff AS h SET state = 'waiting', waits_for = 'earlier'
-        WHERE h.credit_id = p_credit AND h.hop = p_hop AND h.version = p_version AND h.state = 'due';
-    END IF;
+    INSERT INTO handoff.pace AS p (system, tokens, counted_at) VALUES (p_system, greatest(1, p_rate / 4), p_at)
+    ON CONFLICT (system) DO UPDATE SET
+        tokens = least(
+            greatest(1, p_rate / 4),
+            p.tokens + p_rate * greatest(0, extract(epoch FROM p_at - p.counted_at))
+        ),
+        -- Clocks differ: what one process has counted, another that is behind does not count again. One that is far
+        -- behind, while nobody else counts, is right: the clock before it has jumped.
+        counted_at = CASE
+            WHEN p_at < p.counted_at - interval '1 minute' AND p_at >= p.behind_since + interval '2 seconds' THEN p_at
+            ELSE greatest(p.counted_at, p_at)
+        END,
+        behind_since = CASE
+            WHEN p_at >= p.counted_at - interval '1 minute' OR p_at >= p.behind_since + interval '2 seconds' THEN NULL
+            ELSE least(p.behind_since, p_at)
+        END
+    RETURNING p.tokens INTO allowed;
+    RETURN floor(allowed);
 END $$;
 
--- Write down what was posted and where it is to go. Called in the posting transaction. Each message takes a route: the
--- same hops for many messages. Whether a credit still has to be claimed is the message's to say: a claim may have come
--- in between.
-CREATE FUNCTION handoff.put(
-    p_at timestamptz, p_messages handoff.new_message[], p_routes handoff.new_handoff[]
-) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
-DECLARE item record;
+-- Set back what is due behind an earlier event of its credit that has not arrived: it would only be stepped over, again
+-- and again. The earlier one is held meanwhile: while its confirmation is being written, this leaves the matter alone.
+-- due -> waiting for `earlier`
+CREATE FUNCTION handoff.set_back(p_at timestamptz, p_hop text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    WITH told AS MATERIALIZED (
-        SELECT m.* FROM unnest(p_messages) AS m
-    ), messages AS (
-        INSERT INTO handoff.message (credit_id, version, event_id, state, amount, balance, currency, kind, bucket, last4,
-            recorded_at, customer, payload)
-        SELECT t.credit_id, t.version, t.event_id, t.state, t.amount, t.balance, t.currency, t.kind, t.bucket, t.last4,
-            p_at, t.customer, t.payload
-        FROM told AS t
-    ), routes AS MATERIALIZED (
-        -- Each hop as it is for a credit that nobody owns yet, and for one that somebody owns.
-        SELECT r.*, o.owned, w.waits_now, r.state = 'waiting' AND w.waits_now = '' AS freed
-        FROM unnest(p_routes) AS r
-        CROSS JOIN (VALUES (false), (true)) AS o (owned)
+    WITH looked AS MATERIALIZED (
+        SELECT c.credit_id, c.hop, c.version, c.state FROM handoff.handoff AS c
+        WHERE c.hop = p_hop AND c.state IN ('due', 'unknown') AND c.due_at <= p_at
+        ORDER BY c.due_at LIMIT 1000
+        FOR UPDATE SKIP LOCKED
+    ), behind AS MATERIALIZED (
+        SELECT l.credit_id, l.hop, l.version FROM looked AS l
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN o.owned THEN handoff.without(r.waits_for, 'claim') ELSE r.waits_for END AS waits_now
-        ) AS w
-    ), planned AS MATERIALIZED (
-        SELECT r.route, r.owned, r.hop, CASE WHEN r.freed THEN 'due' ELSE r.state END AS state, r.waits_now,
-            CASE WHEN r.waits_now = '' THEN p_at END AS ready_at,
-            CASE WHEN r.waits_now = '' THEN coalesce(r.due_at, p_at) END AS due_at,
-            CASE WHEN r.waits_now = '' THEN r.deadline END AS deadline,
-            coalesce(r.reason_code, '') AS reason_code, coalesce(r.reason, '') AS reason
-        FROM routes AS r
+            SELECT e.version, e.state FROM handoff.handoff AS e
+            WHERE e.credit_id = l.credit_id AND e.hop = p_hop AND e.version < l.version
+            ORDER BY e.version DESC LIMIT 1
+        ) AS before
+        CROSS JOIN LATERAL (
+            SELECT FROM handoff.handoff AS e
+            WHERE e.credit_id = l.credit_id AND e.hop = p_hop AND e.version = before.version
+                AND e.state NOT IN ('confirmed', 'ended')
+            FOR SHARE SKIP LOCKED
+        ) AS held
+        WHERE l.version > 1 AND l.state = 'due' AND before.state NOT IN ('confirmed', 'ended')
     )
-    INSERT INTO handoff.handoff (
-        credit_id, hop, version, event_id, state, waits_for, recorded_at, ready_at, due_at, deadline, reason_code, reason
-    )
-    SELECT
-        t.credit_id, p.hop, t.version, t.event_id, p.state, p.waits_now, p_at, p.ready_at, p.due_at, p.deadline,
-        p.reason_code, p.reason
-    FROM told AS t JOIN planned AS p ON p.route = t.route AND p.owned = (t.customer IS NOT NULL)
-    -- Only what is unclaimed is claimed one day. What belongs to whoever has it, or is over, is in nobody's account; and
-    -- who has not been told of a credit need not hear that it is frozen.
-    WHERE t.state = 'unclaimed' OR NOT handoff.waits(p.waits_now, 'claim');
+    UPDATE handoff.handoff AS h SET state = 'waiting', waits_for = 'earlier'
+    FROM behind AS b
+    WHERE h.credit_id = b.credit_id AND h.hop = b.hop AND h.version = b.version;
+END $$;
 
-    -- Later events of a credit stay back where an earlier one is stuck. Few are: look first, then go one by one.
-    FOR item IN
-        SELECT m.credit_id, r.hop, m.version FROM unnest(p_messages) AS m
-        CROSS JOIN LATERAL (
-            SELECT FROM handoff.handoff AS h
-            WHERE h.credit_id = m.credit_id AND h.state IN ('parked', 'dead') AND m.version > 1 LIMIT 1
-        ) AS stuck
-        JOIN unnest(p_routes) AS r ON r.route = m.route AND r.state <> 'dead'
-        ORDER BY 1, 2, 3
-    LOOP
-        PERFORM handoff.hold_back(item.credit_id, item.hop, item.version);
+-- Lease what is due, oldest first, as much as each hop has room for. An earlier version of the same credit and hop
+-- that is not confirmed holds a later one back. It is enough to look at the one before: that was sent only after the
+-- ones before it had been confirmed, and confirmed is for ever.
+-- due -> sending to send, unknown -> sending to ask
+CREATE FUNCTION handoff.claim(p_at timestamptz, p_rooms handoff.room[]) RETURNS SETOF handoff.step LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    w handoff.room;
+    one handoff.step;
+    room integer;
+    taken integer;
+    held boolean;
+BEGIN
+    FOR w IN SELECT * FROM unnest(p_rooms) AS u ORDER BY u.system, u.hop LOOP
+        room := w.room;
+        taken := 0;
+        held := false;
+        IF w.rate > 0 THEN
+            room := least(room, handoff.allowance(p_at, w.system, w.rate));
+        END IF;
+        FOR one IN
+            WITH seen AS MATERIALIZED (
+                SELECT c.credit_id, c.hop, c.version, c.version > 1 AND coalesce((
+                    SELECT e.state FROM handoff.handoff AS e
+                    WHERE e.credit_id = c.credit_id AND e.hop = c.hop AND e.version < c.version
+                    ORDER BY e.version DESC LIMIT 1
+                ), 'confirmed') NOT IN ('confirmed', 'ended') AS blocked
+                FROM handoff.handoff AS c
+                WHERE c.hop = w.hop AND c.state IN ('due', 'unknown') AND c.due_at <= p_at
+                ORDER BY c.due_at LIMIT room
+                FOR UPDATE SKIP LOCKED
+            ), leased AS (
+                UPDATE handoff.handoff AS h SET
+                    state = 'sending', kind = CASE h.state WHEN 'due' THEN 'send' ELSE 'probe' END,
+                    lease = nextval('handoff.token'), lease_until = w.lease_until,
+                    attempts = h.attempts + (h.state = 'due')::integer,
+                    deadline = coalesce(h.deadline, w.deadline),
+                    probes = CASE h.state WHEN 'due' THEN 0 ELSE h.probes + 1 END,
+                    sent_at = CASE h.state WHEN 'due' THEN p_at ELSE h.sent_at END
+                FROM seen AS s
+                WHERE NOT s.blocked AND h.credit_id = s.credit_id AND h.hop = s.hop AND h.version = s.version
+                RETURNING h.*
+            )
+            SELECT
+                'claimed', l.credit_id, l.hop, l.version, l.state, l.lease, l.kind, l.attempts, l.probes, l.replay,
+                l.reason_code, l.event_id,
+                CASE WHEN m.state = 'unclaimed' AND l.known_since IS NOT NULL THEN 'active' ELSE m.state END,
+                m.amount, m.balance, m.currency, m.kind, m.bucket, m.last4, m.recorded_at,
+                coalesce(l.known_since -> 'customer', m.customer), m.payload, m.change, m.born_on
+            FROM leased AS l
+            CROSS JOIN LATERAL (
+                SELECT x.* FROM handoff.message AS x WHERE x.credit_id = l.credit_id AND x.version = l.version LIMIT 1
+            ) AS m
+            UNION ALL
+            SELECT
+                'held', s.credit_id, w.hop, s.version, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+                NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+            FROM seen AS s WHERE s.blocked
+        LOOP
+            IF one.what = 'held' THEN
+                held := true;
+            ELSE
+                taken := taken + 1;
+                RETURN NEXT one;
+            END IF;
+        END LOOP;
+        IF held THEN
+            PERFORM handoff.set_back(p_at, w.hop);
+        END IF;
+        IF w.rate > 0 THEN
+            UPDATE handoff.pace AS p SET tokens = p.tokens - taken WHERE p.system = w.system AND taken > 0;
+        END IF;
+        IF held OR (room < w.room AND taken >= room) THEN
+            one := NULL;
+            one.what := CASE WHEN held THEN 'more' ELSE 'limited' END;
+            one.hop := w.hop;
+            RETURN NEXT one;
+        END IF;
     END LOOP;
+END $$;
+
+-- One turn of a deliverer, in one round trip: settle what has come in, then claim, what that made due included.
+CREATE FUNCTION handoff.turn(
+    p_at timestamptz, p_results handoff.result[], p_onward handoff.onward[], p_rooms handoff.room[]
+) RETURNS SETOF handoff.step LANGUAGE plpgsql AS $$
+BEGIN
+    IF cardinality(p_results) > 0 THEN
+        RETURN QUERY SELECT * FROM handoff.settle(p_at, p_results, p_onward);
+    END IF;
+    IF cardinality(p_rooms) > 0 THEN
+        RETURN QUERY SELECT * FROM handoff.claim(p_at, p_rooms);
+    END IF;
 END $$;
 
 -- The verbs of stored value: where money and messages meet in one commit.
@@ -1847,12 +2753,14 @@ CREATE TYPE credit.notice AS (event_id uuid, route integer, payload json);
 -- Which of a batch's routes a credit takes, by currency and bucket. A star stands for all that are not named.
 CREATE TYPE credit.class AS (currency text, bucket text, route integer);
 
--- Who owns a credit, as the other systems know them.
+-- Who owns a credit, as the other systems know them. Of several accounts of one system the last one is told, so they come
+-- in this order: those of whoever was merged with the owner first, then the owner's own, the first of them last.
 CREATE FUNCTION credit.customer(p_owner uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN p_owner IS NOT NULL THEN jsonb_build_object(
         'customer_id', p_owner,
         'accounts', coalesce((
-            SELECT jsonb_object_agg(r.system, r.account_id) FROM identity.known_as AS r WHERE r.customer_id = p_owner
+            SELECT jsonb_object_agg(r.system, r.account_id ORDER BY r.own, r.account_id DESC)
+            FROM identity.known_as AS r WHERE r.customer_id = p_owner
         ), '{}'::jsonb)
     ) END
 $$;
@@ -1874,12 +2782,13 @@ BEGIN
         CASE WHEN o.owner IS NOT NULL THEN
             jsonb_build_object('customer_id', o.owner, 'accounts', coalesce(a.accounts, '{}'::jsonb))
         END,
-        n.payload, coalesce(n.route, c.route)
+        n.payload, coalesce(n.route, c.route), o.change, o.cohort_date
     )::handoff.new_message) INTO messages
     FROM unnest(done.outcomes) AS o
     JOIN unnest(p_notices) AS n ON n.event_id = o.event_id
     LEFT JOIN LATERAL (
-        SELECT jsonb_object_agg(r.system, r.account_id) AS accounts FROM identity.known_as AS r
+        SELECT jsonb_object_agg(r.system, r.account_id ORDER BY r.own, r.account_id DESC) AS accounts
+        FROM identity.known_as AS r
         WHERE o.owner IS NOT NULL AND r.customer_id = o.owner
     ) AS a ON true
     LEFT JOIN LATERAL (
@@ -1990,7 +2899,45 @@ CREATE TABLE checkpoint.review (
 
 CREATE INDEX review_open ON checkpoint.review (opened_at, review_id) WHERE state = 'open';
 
--- A one-time code on its way to prove that somebody controls an address. Bound to one credit and one address.
+-- What a person decided about a credit, a review or people, with the evidence; never edited, never deleted. An undo is a
+-- further line that names what it undoes. `new_credit_id` is the credit that stands in for the one that was moved.
+CREATE TABLE checkpoint.decision (
+    decision_id uuid PRIMARY KEY,
+    key text NOT NULL UNIQUE CHECK (key <> ''),
+    request jsonb NOT NULL,
+    what text NOT NULL CHECK (what IN (
+        'link', 'leave', 'move', 'merge', 'unlink-account', 'unlink-identifier', 'same-person', 'belongs-to', 'shared',
+        'undo'
+    )),
+    review_id uuid,
+    credit_id uuid,
+    customer_id uuid,
+    new_credit_id uuid,
+    undoes uuid UNIQUE REFERENCES checkpoint.decision,
+    evidence text NOT NULL CHECK (evidence <> ''),
+    decided_by text NOT NULL CHECK (decided_by <> ''),
+    decided_at timestamptz NOT NULL,
+    CONSTRAINT undo_of_something CHECK ((what = 'undo') = (undoes IS NOT NULL))
+);
+
+CREATE INDEX decision_of_review ON checkpoint.decision (review_id, decided_at) WHERE review_id IS NOT NULL;
+CREATE INDEX decision_of_new_credit ON checkpoint.decision (new_credit_id) WHERE new_credit_id IS NOT NULL;
+CREATE INDEX decision_lately ON checkpoint.decision (decided_at DESC, decision_id DESC) WHERE what = 'link';
+CREATE INDEX decision_of_credit ON checkpoint.decision (credit_id) WHERE credit_id IS NOT NULL;
+
+CREATE FUNCTION checkpoint.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'checkpoint.% is append-only: a decision is followed by a further one', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoint.decision
+    FOR EACH STATEMENT EXECUTE FUNCTION checkpoint.refuse_change();
+REVOKE UPDATE, DELETE, TRUNCATE ON checkpoint.decision FROM PUBLIC;
+
+-- A one-time code on its way to prove that somebody controls an address. Bound to one credit and one address. One that was
+-- not sent, because too many were, is answered by no code; a credit has one of these at most. `contact` is blank when it
+-- is some time ago.
 CREATE TABLE checkpoint.challenge (
     challenge_id uuid PRIMARY KEY,
     credit_id uuid NOT NULL,
@@ -2000,11 +2947,24 @@ CREATE TABLE checkpoint.challenge (
     tries integer NOT NULL DEFAULT 0,
     made_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    used_at timestamptz
+    used_at timestamptz,
+    sent boolean NOT NULL
 );
 
 CREATE INDEX challenge_by_credit ON checkpoint.challenge (credit_id, made_at);
 CREATE INDEX challenge_by_contact ON checkpoint.challenge (contact, made_at);
+CREATE UNIQUE INDEX challenge_not_sent ON checkpoint.challenge (credit_id) WHERE NOT sent;
+CREATE INDEX challenge_to_blank ON checkpoint.challenge (made_at) WHERE contact <> '';
+CREATE INDEX review_to_blank ON checkpoint.review (done_at) WHERE state = 'done' AND given <> '{}';
+
+-- Whoever asks for a code for an address takes its row, so that codes asked for at the same moment on several vouchers are
+-- counted one by one. The address is hashed; the rows of a day ago are swept.
+CREATE TABLE checkpoint.turn (
+    contact bytea PRIMARY KEY,
+    asked_at timestamptz NOT NULL
+);
+
+CREATE INDEX turn_over ON checkpoint.turn (asked_at);
 
 -- Who may ask the hub, and what for.
 CREATE SCHEMA api;
@@ -2016,7 +2976,7 @@ CREATE TABLE api.role (
     rights text[] NOT NULL CHECK (rights <@ ARRAY[
         'issue', 'activate', 'load', 'redeem', 'hold', 'refund', 'cash-out', 'card-present', 'read', 'batch', 'void',
         'reissue', 'transfer', 'expire', 'adjust', 'freeze', 'approve', 'import', 'chargeback', 'events', 'replay',
-        'console'
+        'review', 'console', 'metrics'
     ]),
     changed_at timestamptz -- null as long as it is as it came
 );
@@ -2024,11 +2984,12 @@ CREATE TABLE api.role (
 INSERT INTO api.role (name, rights) VALUES
     ('register', '{issue,activate,load,redeem,hold,refund,cash-out,card-present,read,batch}'),
     ('system', '{redeem,hold,refund,read,batch,events}'),
-    ('support', '{read,adjust,freeze,console}'),
+    ('support', '{read,adjust,freeze,review,console}'),
+    ('monitor', '{metrics}'),
     (
         'operations',
         '{issue,activate,load,redeem,hold,refund,cash-out,card-present,read,batch,void,reissue,transfer,expire,adjust,'
-        'freeze,approve,import,chargeback,events,replay,console}'
+        'freeze,approve,import,chargeback,events,replay,review,console,metrics}'
     );
 
 -- A key is shown once and kept as a hash. Revoking keeps the row: the trail names keys that are gone. A key may be

@@ -43,6 +43,7 @@ class Account:
             "loyalty_id": self.loyalty_id,
             "email_verified": self.email_verified,
             "phone_verified": self.phone_verified,
+            "loyalty_verified": True,
         }
 
 

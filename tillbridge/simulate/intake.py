@@ -1,10 +1,12 @@
 """The side of a simulated system that the hub delivers to: signature, faults, one answer per key, and the book."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final
 
 from aiohttp import web
+from msgspec import Meta, Raw, Struct
+from msgspec.json import decode
 
 from tillbridge.kernel.clock import Clock
 from tillbridge.kernel.errors import BadInput
@@ -12,14 +14,44 @@ from tillbridge.simulate.book import Applied, Book, Event, read_event
 from tillbridge.simulate.chance import Chance
 from tillbridge.simulate.faults import Faults, Mishap, draw, read_faults
 from tillbridge.simulate.signature import Verifier
-from tillbridge.simulate.wire import cut, part, refused, said
+from tillbridge.simulate.wire import cut, part, read, refused, said
 
 Answer = Callable[[Applied, Mishap], web.Response]
 """How a system words its yes: at once with a reference, or later by a call of its own."""
 
 KEY_MAX: Final = 200
+MANY_MAX: Final = 1000
 _CALM: Final = Mishap()
+_BATCH_MENDS: Final = {"": 'Send {"events": [{"key": "...", "body": {...}}]}, up to 1000.'}
+_QUESTION_MENDS: Final = {"": 'Send {"keys": ["..."]}, up to 1000.'}
 _OFF: Final = Faults()
+
+
+class InBatch(Struct, frozen=True):
+    """One delivery among many."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=KEY_MAX)]
+    body: Raw
+
+
+class Batch(Struct, frozen=True):
+    """Many deliveries."""
+
+    events: Annotated[list[InBatch], Meta(min_length=1, max_length=MANY_MAX)]
+
+
+class Questions(Struct, frozen=True):
+    """Many keys that are asked about."""
+
+    keys: Annotated[list[str], Meta(min_length=1, max_length=MANY_MAX)]
+
+
+def _said_in(response: web.Response) -> Mapping[str, object]:
+    """The body of an answer, to be put among others; its Retry-After beside it."""
+    body = response.body
+    told: dict[str, object] = decode(body) if isinstance(body, bytes) and body else {}
+    after = response.headers.get("Retry-After")
+    return told if after is None else {**told, "retry_after": float(after)}
 
 
 def confirm_at_once(line: Applied, _: Mishap) -> web.Response:
@@ -45,6 +77,8 @@ class Intake:
         """Put this side's routes on a server."""
         app.router.add_post("/tillbridge/events", self.post_event)
         app.router.add_get("/tillbridge/events/{key}", self.get_event)
+        app.router.add_post("/tillbridge/batches", self.post_batch)
+        app.router.add_post("/tillbridge/questions", self.post_questions)
         app.router.add_get("/book", self.get_book)
         app.router.add_get("/faults", self.get_faults)
         app.router.add_put("/faults", self.put_faults)
@@ -79,6 +113,42 @@ class Intake:
             self.book.repeats += 1
         answer = self._answer(line, mishap)
         return cut(request) if mishap.lose_answer else answer
+
+    async def post_batch(self, request: web.Request) -> web.Response:
+        """Take many deliveries in, each as if it came alone. An answer that is lost is lost for all that follow."""
+        body = await request.read()
+        fault = self._verifier.fault(request.headers, body, self._clock.now())
+        if fault is not None:
+            return self._refuse(401, "signature", fault)
+        answers = []
+        for one in read(body, Batch, _BATCH_MENDS).events:
+            response = await self._take_one(request, one)
+            if request.transport is None or request.transport.is_closing():
+                return response
+            answers.append({"key": one.key, "status": response.status, **_said_in(response)})
+        return said({"answers": answers})
+
+    async def _take_one(self, request: web.Request, one: "InBatch") -> web.Response:
+        try:
+            event = read_event(bytes(one.body))
+        except BadInput as error:
+            return self._refuse(422, "body", str(error))
+        return await self._take(request, one.key, event)
+
+    async def post_questions(self, request: web.Request) -> web.Response:
+        """Whether each of many keys was applied; 405 where this cannot be asked."""
+        body = await request.read()
+        fault = self._verifier.fault(request.headers, body, self._clock.now())
+        if fault is not None:
+            return self._refuse(401, "signature", fault)
+        if self.faults.no_probe:
+            return refused(405, "no-probe", "This system cannot be asked what it has applied.", {"Allow": "POST"})
+        answers = []
+        for key in read(body, Questions, _QUESTION_MENDS).keys:
+            line = self.book.find(key)
+            there = {"status": 200, "state": "applied", "reference": line.reference} if line else {"status": 404}
+            answers.append({"key": key, **there})
+        return said({"answers": answers})
 
     def mishap(self, subject: str) -> Mishap:
         """What chance has in store for the next request about this."""

@@ -12,8 +12,8 @@ from tillbridge.kernel.errors import BadInput
 
 T = TypeVar("T")
 
-BODY_MAX: Final = 256 * 1024
-"""Bytes of the largest body that is read; a delivery has about 1,000."""
+BODY_MAX: Final = 4 * 1024 * 1024
+"""Bytes of the largest body that is read; a delivery has about 1,000, and a thousand may come at once."""
 
 _LINES_MAX: Final = 1_000_000
 _MESSAGE: Final = re.compile(r"(?P<problem>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?", re.DOTALL)

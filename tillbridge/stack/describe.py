@@ -23,8 +23,15 @@ def trigger_words(hop: Hop) -> str:
 def accepted_words(system: System, currency: str) -> str:
     """What a system takes: `USD · paid, refund · 0.01 to 500.00 USD`; `everything` when the map does not say."""
     amount = _amount_words(system, currency)
-    said = (", ".join(system.currencies), ", ".join(system.buckets), amount)
+    only = f"only {', '.join(system.denominations)} {currency}" if system.denominations else ""
+    said = (", ".join(system.currencies), ", ".join(system.buckets), amount, only)
     return " · ".join(part for part in said if part) or "everything"
+
+
+def pace_words(system: System) -> str:
+    """How much a system is sent at once: `100 events in a request, at most 50 a second`."""
+    together = "one event in a request" if system.batch == 1 else f"{system.batch:,} events in a request"
+    return f"{together}, at most {system.rate:,g} a second" if system.rate else together
 
 
 def checkpoint_words(stack: Stack) -> str:
@@ -119,6 +126,9 @@ def _about_targets(stack: Stack) -> Iterator[str]:
     offline = [system.name for system in targets if system.connector == "csv"]
     if offline:
         yield f"Without a live connection (csv): {', '.join(offline)}. The hub cannot deliver there."
+    other = [one.name for one in targets if one.connector == "built-in" and one.name != stack.authority]
+    if other:
+        yield f"No way to reach: {', '.join(other)}. The built-in ledger is {stack.authority}; nothing goes there."
     unsigned = [system.name for system in targets if system.connector == "http" and not system.secret]
     if unsigned:
         yield f"Without a secret: {', '.join(unsigned)}. What the hub sends there is not signed."

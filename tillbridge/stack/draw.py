@@ -4,7 +4,7 @@ One drawing serves the console, the credit's own page and `map draw`. Everything
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -55,20 +55,25 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class HopView:
-    """One arc: from, to, what was promised (`webhook · 30 s`) and what was measured."""
+    """One arc: from, to, what was promised (`webhook · 30 s`) and what was measured. `notes` are further short lines:
+    what is changed on the way, the figures."""
 
     source: Place
     target: Place
     promise: str
     truth: Truth = field(default_factory=Truth)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """Counts of one hop's handoffs. `typical` is the usual time from confirmed at the source to confirmed at the
-    target, None before anything went over; `oldest` is how long the oldest late one has been late."""
+    target, None before anything went over, and `p95` what 95 of 100 keep below; `oldest` is how long the oldest late
+    one has been late. `waiting` is what is on its way, `confirmed` what arrived in the time looked at."""
 
     typical: timedelta | None = None
+    p95: timedelta | None = None
+    confirmed: int = 0
     waiting: int = 0
     late: int = 0
     dead: int = 0
@@ -150,6 +155,57 @@ def truth_of(hop: Hop, traffic: Traffic) -> Truth:
     return Truth(Mark.QUIET, "nothing yet")
 
 
+def place_of_loss(traffic: Mapping[str, Traffic]) -> str:
+    """The hop at which things get lost: the one with the most dead, else the most late; blank when there is none."""
+    counted = {hop: (one.dead > 0, one.dead or one.late) for hop, one in traffic.items()}
+    worst = max(counted, key=lambda hop: counted[hop], default="")
+    return worst if worst and counted[worst][1] else ""
+
+
+def figures_words(hop: Hop, traffic: Traffic) -> tuple[str, ...]:
+    """The p95 against the promise, and what is on its way: `p95 1.1 s of 30 s`, `12 in flight · 0 late · 0 dead`."""
+    measured = "p95 not measured" if traffic.p95 is None else f"p95 {span_words(traffic.p95)} of {span_words(hop.sla)}"
+    return measured, f"{traffic.waiting:,} in flight · {traffic.late:,} late · {traffic.dead:,} dead"
+
+
+def changes_words(hop: Hop) -> str:
+    """The hop's transformations by name: `route-bucket, convert-currency`; blank when it has none."""
+    return ", ".join(transform.name for transform in hop.transform)
+
+
+def still_views(stack: Stack) -> tuple[HopView, ...]:
+    """Every hop with what the map alone says of it."""
+    return tuple(
+        HopView(place(stack, hop.source), place(stack, hop.target), promise(hop), Truth(), _notes(hop))
+        for hop in stack.hops
+    )
+
+
+def live_views(stack: Stack, traffic: Mapping[str, Traffic]) -> tuple[HopView, ...]:
+    """Every hop with its figures by hop name. The place where things get lost says so, in words."""
+    lost, carried = place_of_loss(traffic), {hop.name for hop in stack.deliveries()}
+    return tuple(
+        _live_view(stack, hop, traffic.get(hop.name, Traffic()), hop.name == lost, carried) for hop in stack.hops
+    )
+
+
+def _live_view(stack: Stack, hop: Hop, traffic: Traffic, lost: bool, carried: Collection[str]) -> HopView:
+    ends = place(stack, hop.source), place(stack, hop.target)
+    if hop.target == stack.authority:
+        return HopView(*ends, promise(hop), Truth(Mark.CONFIRMED, "confirmed at once"), _notes(hop))
+    if hop.name not in carried:
+        return HopView(*ends, promise(hop), Truth(Mark.QUIET, "not carried by the hub"), _notes(hop))
+    truth = truth_of(hop, traffic)
+    if lost:
+        count = f"{traffic.dead:,} dead" if traffic.dead else f"{traffic.late:,} late"
+        truth = Truth(Mark.DEAD if traffic.dead else Mark.LATE, f"{count} · lost here")
+    return HopView(*ends, promise(hop), truth, (*figures_words(hop, traffic), *_notes(hop)))
+
+
+def _notes(hop: Hop) -> tuple[str, ...]:
+    return (changes_words(hop),) if hop.transform else ()
+
+
 def place(stack: Stack, name: str) -> Place:
     """A system of the stack for the drawing: by its role where it is the only one of it, else by its name."""
     system = stack.systems[name]
@@ -176,7 +232,10 @@ def hop_views(stack: Stack, truths: Mapping[str, Truth]) -> tuple[HopView, ...]:
 
 def path_words(hops: Sequence[HopView]) -> str:
     """The drawing as one sentence per hop, for those who cannot see it."""
-    return " ".join(f"{hop.source.label} to {hop.target.label}, {hop.promise}: {truth_words(hop)}." for hop in hops)
+    return " ".join(
+        f"{hop.source.label} to {hop.target.label}, {'; '.join((hop.promise, *hop.notes))}: {truth_words(hop)}."
+        for hop in hops
+    )
 
 
 def truth_words(hop: HopView) -> str:
@@ -190,7 +249,8 @@ def truth_words(hop: HopView) -> str:
 
 _STEP, _BOX, _HEIGHT, _EDGE = 240, 140, 56, 30  # columns, width and height of a box, air left and right
 _RISE, _LEVEL, _SHOULDER = 36, 80, 70  # the lowest arc, what each further level adds, how round a wide arc is
-_LABEL_MAX, _TRUTH_MAX = 17, 30  # characters that fit a box, and between two boxes
+_NOTE = 17  # what each further line above an arc takes
+LABEL_MAX, NOTE_MAX, _TRUTH_MAX, _SMALL_MAX = 17, 20, 30, 34  # characters that fit a box, and between two
 
 STYLE: Final = """\
 text{font:600 14px system-ui,sans-serif;fill:#1b2430}text.s{font-weight:400;font-size:12px;fill:#5d6673}
@@ -202,27 +262,67 @@ text{font:600 14px system-ui,sans-serif;fill:#1b2430}text.s{font-weight:400;font
 """The drawing's colours on light paper, for a file of its own; the console's style sheet says the same and more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """Where one hop's arc stands: from foot to foot along the ground, its crown at height `top`. `level` 1 is a plain
+    bow; higher ones are wide and flat."""
+
+    hop: HopView
+    start: int
+    end: int
+    top: int
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The drawing as places, in pixels from the top left: boxes by their left edge, all standing at `ground`."""
+
+    width: int
+    height: int
+    ground: int
+    boxes: tuple[tuple[Place, int], ...]
+    arcs: tuple[Arc, ...]
+
+
+BOX_WIDTH: Final = _BOX
+BOX_HEIGHT: Final = _HEIGHT
+
+
+def layout(hops: Sequence[HopView]) -> Layout:
+    """Where everything stands. Raises ValueError without hops.
+
+    Systems stand in the order in which the hops name them; an arc that spans others rises above them, so that a chain,
+    a star and a mix of both are drawn alike.
+    """
+    columns = _columns(hops)
+    levels = _levels(hops, columns)
+    lines = _NOTE * max(len(hop.notes) for hop in hops)
+    rise = _LEVEL + lines
+    ground = 60 + lines + _RISE + (max(levels) - 1) * rise
+    arcs = (
+        Arc(hop, start, end, ground - _RISE - (level - 1) * rise, level)
+        for hop, level, (start, end) in zip(hops, levels, _feet(hops, columns), strict=True)
+    )
+    boxes = tuple((place, _EDGE + column * _STEP) for place, column in columns.items())
+    width = 2 * _EDGE + (len(columns) - 1) * _STEP + _BOX
+    return Layout(width, ground + _HEIGHT + 12, ground, boxes, tuple(arcs))
+
+
 def path_svg(hops: Sequence[HopView], style: str = "") -> str:
     """The bridge as an SVG element; empty text without hops.
 
-    Systems stand in the order in which the hops name them; an arc that spans others rises above them, so that a chain,
-    a star and a mix of both are drawn alike. `style` is put inside, for a drawing that stands alone (`STYLE`).
+    `style` is put inside, for a drawing that stands alone (`STYLE`).
     """
     if not hops:
         return ""
-    columns = _columns(hops)
-    levels = _levels(hops, columns)
-    ground = 60 + _RISE + (max(levels) - 1) * _LEVEL
-    width, height = 2 * _EDGE + (len(columns) - 1) * _STEP + _BOX, ground + _HEIGHT + 12
-    arcs, texts = [], []
-    for hop, level, (start, end) in zip(hops, levels, _feet(hops, columns), strict=True):
-        top = ground - _RISE - (level - 1) * _LEVEL
-        arcs.append(f'<path class="arc {hop.truth.mark}" d="{_arc(start, end, ground, top, level)}"/>')
-        texts.append(_said(hop, (start + end) // 2, top))
-    boxes = [_box(place, _EDGE + column * _STEP, ground) for place, column in columns.items()]
+    drawn = layout(hops)
+    arcs = [f'<path class="arc {arc.hop.truth.mark}" d="{_arc(arc, drawn.ground)}"/>' for arc in drawn.arcs]
+    texts = [_said(arc.hop, (arc.start + arc.end) // 2, arc.top) for arc in drawn.arcs]
+    boxes = [_box(place, left, drawn.ground) for place, left in drawn.boxes]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-        f' role="img" aria-label="{escape(path_words(hops))}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawn.width} {drawn.height}" width="{drawn.width}"'
+        f' height="{drawn.height}" role="img" aria-label="{escape(path_words(hops))}">'
         + (f"<style>{style}</style>" if style else "")
         + "".join((*arcs, *boxes, *texts))
         + "</svg>"
@@ -266,24 +366,40 @@ def _feet(hops: Sequence[HopView], columns: Mapping[Place, int]) -> list[tuple[i
     return list(zip(starts, ends, strict=True))
 
 
-def _arc(start: int, end: int, ground: int, top: int, level: int) -> str:
-    if level == 1:
+def _arc(arc: Arc, ground: int) -> str:
+    start, end, top = arc.start, arc.end, arc.top
+    if arc.level == 1:
         return f"M{start} {ground}Q{(start + end) // 2} {2 * top - ground} {end} {ground}"
-    round_by = min(_SHOULDER, abs(end - start) // 2) * (1 if end > start else -1)
+    round_by = shoulder(arc)
     return (
         f"M{start} {ground}C{start} {top} {start} {top} {start + round_by} {top}"
         f"H{end - round_by}C{end} {top} {end} {top} {end} {ground}"
     )
 
 
+def shoulder(arc: Arc) -> int:
+    """How far a wide arc's bends reach inwards; negative where it leads back."""
+    return min(_SHOULDER, abs(arc.end - arc.start) // 2) * (1 if arc.end > arc.start else -1)
+
+
+def lines_above(hop: HopView) -> tuple[str, ...]:
+    """What is written above an arc, from the top: promise, notes, and the truth with its sign, cut to their room."""
+    truth = f"{SIGNS[hop.truth.mark]} {hop.truth.words}".strip()
+    small = (cut(text, _SMALL_MAX) for text in (hop.promise, *hop.notes))
+    return (*small, cut(truth, _TRUTH_MAX))
+
+
 def _said(hop: HopView, middle: int, top: int) -> str:
-    sign = SIGNS[hop.truth.mark]
-    truth = f"{sign} {hop.truth.words}".strip()
-    return (
-        f'<text class="said s" text-anchor="middle" x="{middle}" y="{top - 29}">{_cut(hop.promise, _TRUTH_MAX + 4)}'
-        f'</text><text class="said {hop.truth.mark}" text-anchor="middle" x="{middle}" y="{top - 10}">'
-        f"{_cut(truth, _TRUTH_MAX)}</text>"
+    *small, truth = lines_above(hop)
+    lowest = top - (29 if truth else 12)
+    rows = [
+        f'<text class="said s" text-anchor="middle" x="{middle}" y="{lowest - _NOTE * place}">{escape(text)}</text>'
+        for place, text in enumerate(reversed(small))
+    ]
+    rows.append(
+        f'<text class="said {hop.truth.mark}" text-anchor="middle" x="{middle}" y="{top - 10}">{escape(truth)}</text>'
     )
+    return "".join(rows)
 
 
 def _box(place: Place, left: int, ground: int) -> str:
@@ -291,10 +407,10 @@ def _box(place: Place, left: int, ground: int) -> str:
     return (
         f'<g><title>{escape(f"{place.label} ({place.name})")}</title><rect class="box'
         f'{" authority" if place.authority else ""}" x="{left}" y="{ground}" width="{_BOX}" height="{_HEIGHT}" rx="6"/>'
-        f'<text text-anchor="middle" x="{middle}" y="{ground + (25 if note else 33)}">{_cut(place.label, _LABEL_MAX)}'
-        "</text>"
+        f'<text text-anchor="middle" x="{middle}" y="{ground + (25 if note else 33)}">'
+        f"{escape(cut(place.label, LABEL_MAX))}</text>"
         + (
-            f'<text class="s" text-anchor="middle" x="{middle}" y="{ground + 43}">{_cut(note, 20)}</text>'
+            f'<text class="s" text-anchor="middle" x="{middle}" y="{ground + 43}">{escape(cut(note, NOTE_MAX))}</text>'
             if note
             else ""
         )
@@ -302,6 +418,6 @@ def _box(place: Place, left: int, ground: int) -> str:
     )
 
 
-def _cut(text: str, most: int) -> str:
-    """The text, escaped, and cut where it would run out of its place."""
-    return escape(text if len(text) <= most else text[: most - 1].rstrip() + "…")
+def cut(text: str, most: int) -> str:
+    """The text, cut where it would run out of its place."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -15,6 +15,9 @@ _UNITS: Final = {
 LONGEST: Final = timedelta(days=366)
 """No promise, pause or interval of a map is longer."""
 
+TIMEOUT_LONGEST: Final = timedelta(minutes=10)
+"""No attempt waits longer for its answer. So a lease that ends much later was written by a clock that has jumped."""
+
 
 def parse_duration(text: str) -> timedelta:
     """A whole number and a unit. Raises ValueError: another form, zero, or longer than a year."""

@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,10 @@ from tillbridge.stack.lines import index_lines
 from tillbridge.stack.model import Role, Stack, System
 from tillbridge.stack.order import Drawn, check_checkpoints, put_in_order
 from tillbridge.stack.parts import SYSTEM_NAME, read_hop, read_retailer, read_system
+from tillbridge.stack.reading import Reader
 from tillbridge.stack.rules import read_approval, read_burn, read_limits, read_places
+from tillbridge.stack.secrets import check_apart
+from tillbridge.stack.sources import with_rhythm
 from tillbridge.stack.table import Table, called, choices, nearest, quoted
 
 _LARGEST: Final = 1_000_000
@@ -55,24 +59,30 @@ def parse(text: str, file: str, environment: Mapping[str, str] | None = None) ->
         raise _syntax_fault(text, file, str(error)) from None
     top = Table(values, "", (), lines, file)
     retailer = read_retailer(top.table("retailer", "retailer"))
-    systems = _systems(top.table("systems", "systems"), retailer.currency, given)
+    listed = top.table("systems", "systems")
+    systems = _systems(listed, retailer.currency, given)
+    check_apart(systems, listed)
     authority = _authority(top, systems)
     tables = list(top.tables("hops", "hops"))
     if not tables:
         raise top.fault("hops", "there are no hops", "Add [[hops]]: the way a credit takes from the registers.")
     hops = [read_hop(table) for table in tables]
+    ordered = put_in_order(Drawn(authority, systems, hops, tables))
+    systems = with_rhythm(systems, hops, authority, listed)
+    by_name = {hop.name: table for hop, table in zip(hops, tables, strict=True)}
+    reader = Reader(retailer, authority, systems, Path(file).parent)
     stack = Stack(
         retailer=retailer,
         authority=authority,
         systems=systems,
-        hops=put_in_order(Drawn(authority, systems, hops, tables)),
+        hops=tuple(replace(hop, transform=reader.read(by_name[hop.name], hop)) for hop in ordered),
         file=file,
         places=read_places(top),
         burn=read_burn(top),
         limits=read_limits(top, retailer.currency),
         approval=read_approval(top, retailer.currency),
     )
-    check_checkpoints(stack, {hop.name: table for hop, table in zip(hops, tables, strict=True)})
+    check_checkpoints(stack, by_name)
     return stack
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from tillbridge.kernel.errors import NotFound
+from tillbridge.stack.settings import Transform
 from tillbridge.stack.terms import BURN_BUCKETS, CRITERIA
 
 
@@ -41,11 +42,69 @@ class Retailer:
     place: str
 
 
+class SourceKind(StrEnum):
+    """Where what a system brings is fetched from."""
+
+    FOLDER = "folder"
+    SFTP = "sftp"
+    HTTP = "http"
+
+
+class Brings(StrEnum):
+    """What a source is about."""
+
+    SALES = "sales"
+    CUSTOMERS = "customers"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the hub fetches what a system does not send by itself, and how it is read.
+
+    `trigger` is `poll` with an `interval` or `batch` with a `schedule`: the rhythm, which sales take from their hop.
+    `columns` has by our column those of theirs, `fixed` what is the same in every row, `values` words of theirs by our
+    column; all three hold the preset's already. Files: `path` and `pattern`, `delimiter`, `settle` (how long a file
+    must stand still) and `marker` (blank: none is waited for). Feeds and SFTP: `url`. Blank texts: not needed.
+    """
+
+    kind: SourceKind
+    what: Brings
+    trigger: Trigger
+    interval: timedelta | None
+    schedule: str
+    path: str
+    url: str
+    pattern: str
+    preset: str
+    columns: Mapping[str, tuple[str, ...]] = field(hash=False)
+    fixed: Mapping[str, str] = field(hash=False)
+    values: Mapping[str, Mapping[str, str]] = field(hash=False)
+    delimiter: str
+    time_zone: str
+    settle: timedelta
+    marker: str
+    overlap: timedelta
+    page: int
+    timeout: timedelta
+    token: str
+    password: str
+    private_key: str
+    host_key: str
+    verified: bool
+
+    def __repr__(self) -> str:
+        """Kind and contents only: a secret must not reach a log by way of a traceback."""
+        return f"Source({self.kind.value!r}, what={self.what.value!r})"
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """One system of the stack. A blank text or an empty tuple means the map does not say: everything is accepted.
 
-    `amount_min` and `amount_max` are decimals in major units of the retailer's currency.
+    `amount_min`, `amount_max` and `denominations` are decimals in major units of the retailer's currency. All three are
+    about what a credit was issued for. `batch` is how many events it takes in one request, `rate` how many it may be
+    sent in a second, by all hubs together; 0 is any number. `secret_before` is still taken in signatures while a secret
+    is changed. `source` is where the hub fetches what the system has to tell.
     """
 
     name: str
@@ -58,20 +117,17 @@ class System:
     buckets: tuple[str, ...]
     amount_min: str
     amount_max: str
+    denominations: tuple[str, ...]
     owner: str
     contact: str
+    batch: int = 1
+    rate: float = 0.0
+    secret_before: str = ""
+    source: Source | None = None
 
     def __repr__(self) -> str:
         """Name and role only: a secret must not reach a log by way of a traceback."""
         return f"System({self.name!r}, role={self.role.value!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class Transform:
-    """A named transformation on a hop, with its settings (empty when it was written as plain text)."""
-
-    name: str
-    settings: Mapping[str, object] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +243,10 @@ class Stack:
     def entries(self) -> tuple[Hop, ...]:
         """The hops that end at the authority: how a register's credit gets onto the ledger."""
         return tuple(hop for hop in self.hops if hop.target == self.authority)
+
+    def sources(self) -> Mapping[str, Source]:
+        """What the hub fetches by itself, by the system that it comes from."""
+        return {name: system.source for name, system in self.systems.items() if system.source is not None}
 
     def deliveries(self) -> tuple[Hop, ...]:
         """The hops the hub carries an event over once the authority has it, in order.

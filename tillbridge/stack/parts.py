@@ -1,23 +1,27 @@
 """The parts of a map, each read from its table: the retailer, a system, a hop."""
 
-import base64
 import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from tillbridge.kernel.money import Money, exponents
-from tillbridge.stack.model import Hop, Retailer, Role, System, Transform, Trigger
+from tillbridge.kernel.money import AmountFault, Money, exponents
+from tillbridge.kernel.money import parse as parse_money
+from tillbridge.stack.duration import TIMEOUT_LONGEST
+from tillbridge.stack.model import Hop, Retailer, Role, System, Trigger
 from tillbridge.stack.schedule import check_cron
-from tillbridge.stack.table import Table, called, nearest, quoted
-from tillbridge.stack.terms import BUCKETS, CAPABILITIES, CONNECTORS, ROLES, TRANSFORMS, TRIGGERS, countries, time_zones
+from tillbridge.stack.sources import read_secret, read_source
+from tillbridge.stack.table import Table, nearest, quoted
+from tillbridge.stack.terms import BUCKETS, CAPABILITIES, CONNECTORS, ROLES, TRIGGERS, countries, time_zones
 
 SYSTEM_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 """A system's name stands in addresses, keys and file names."""
 
 _WORD: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _MOST_ATTEMPTS: Final = 1000
+_MOST_IN_A_BATCH: Final = 1000
+_RATE: Final = re.compile(r"([1-9][0-9]{0,6})/(s|min)")
 
 
 def read_retailer(table: Table) -> Retailer:
@@ -37,24 +41,31 @@ def read_system(name: str, table: Table, currency: str, environment: Mapping[str
     role = Role(table.choice("role", ROLES))
     currencies = table.chosen("currencies", exponents())
     least, most = _amounts(table, currency, currencies)
+    denominations = _denominations(table, currency, currencies)
     return System(
         name=name,
         role=role,
         connector=_connector(table, role),
         url=_url(table),
-        secret=_secret(table, environment),
+        secret=read_secret(table, "secret", environment),
         capabilities=_capabilities(table),
         currencies=currencies,
         buckets=table.chosen("buckets", BUCKETS),
         amount_min=least,
         amount_max=most,
+        denominations=denominations,
         owner=table.text("owner"),
         contact=table.text("contact"),
+        secret_before=_secret_before(table, environment),
+        source=read_source(table, role, environment),
+        batch=_batch(table),
+        rate=_rate(table),
     )
 
 
 def read_hop(table: Table) -> Hop:
-    """`[[hops]]`. Whether its ends exist is seen when the whole map is put in order. Raises StackFault."""
+    """`[[hops]]`, without its transformations: they are read when it is known where it leads. Whether its ends exist is
+    seen when the whole map is put in order. Raises StackFault."""
     trigger = Trigger(table.choice("trigger", TRIGGERS))
     checkpoint = table.flag("checkpoint")
     if checkpoint and trigger is not Trigger.WEBHOOK:
@@ -72,12 +83,20 @@ def read_hop(table: Table) -> Hop:
         schedule=_schedule(table, trigger),
         sla=table.duration("sla"),
         checkpoint=checkpoint,
-        transform=_transform(table),
+        transform=(),
         attempts=table.whole("attempts", 12, 1, _MOST_ATTEMPTS),
         backoff=backoff,
         backoff_max=backoff_max,
-        timeout=table.duration("timeout", "5s"),
+        timeout=_timeout(table),
     )
+
+
+def _timeout(table: Table) -> timedelta:
+    timeout = table.duration("timeout", "5s")
+    if timeout > TIMEOUT_LONGEST:
+        problem = f'"timeout" of {table.title} is longer than ten minutes'
+        raise table.fault("timeout", problem, "Write a shorter one; how long to try again is for attempts and backoff.")
+    return timeout
 
 
 def _connector(table: Table, role: Role) -> str:
@@ -92,6 +111,26 @@ def _connector(table: Table, role: Role) -> str:
     return connector
 
 
+def _batch(table: Table) -> int:
+    batch = table.whole("batch", 1, 1, _MOST_IN_A_BATCH)
+    if batch > 1 and table.text("connector") != "http":
+        problem = f'{table.title} has a "batch", and its connector sends no requests'
+        raise table.fault("batch", problem, 'Leave it out, or use the connector "http".')
+    return batch
+
+
+def _rate(table: Table) -> float:
+    """Events per second; 0 when the map does not say."""
+    text = table.text("rate")
+    if not text:
+        return 0.0
+    parts = _RATE.fullmatch(text.replace(" ", ""))
+    if parts is None:
+        problem = f'"rate" of {table.title} is no rate: {quoted(text)}'
+        raise table.fault("rate", problem, 'Write events per second or minute: "50/s" or "600/min".')
+    return int(parts[1]) / (60 if parts[2] == "min" else 1)
+
+
 def _url(table: Table) -> str:
     url = table.text("url")
     try:
@@ -104,26 +143,12 @@ def _url(table: Table) -> str:
     return url.rstrip("/")
 
 
-def _secret(table: Table, environment: Mapping[str, str]) -> str:
-    """The secret itself; the text of a fault never holds it."""
-    secret = table.text("secret")
-    if secret.startswith("env:"):
-        name = secret.removeprefix("env:").strip()
-        secret = environment.get(name, "").strip()
-        if not secret:
-            problem = f'"secret" of {table.title} is to be read from the environment, where {quoted(name)} is not set'
-            raise table.fault("secret", problem, "Set it before the hub starts, or name another variable.")
-    if secret.startswith("whsec_") and not _is_base64(secret.removeprefix("whsec_")):
-        problem = f'"secret" of {table.title} begins with whsec_ and goes on with no base64'
-        raise table.fault("secret", problem, "Copy it again, whole, from where it was made.")
-    return secret
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        return bool(base64.b64decode(text, validate=True))
-    except ValueError:
-        return False
+def _secret_before(table: Table, environment: Mapping[str, str]) -> str:
+    before = read_secret(table, "secret_before", environment)
+    if before and "secret" not in table.values:
+        problem = f'{table.title} has a "secret_before" and no "secret"'
+        raise table.fault("secret_before", problem, "Write the secret in force as secret.")
+    return before
 
 
 def _capabilities(table: Table) -> frozenset[str]:
@@ -161,6 +186,34 @@ def _amount(table: Table, key: str, currency: str) -> Money | None:
     return amount
 
 
+def _denominations(table: Table, currency: str, currencies: tuple[str, ...]) -> tuple[str, ...]:
+    """The amounts that are accepted, as decimals of the retailer's currency, the smallest first; empty for any."""
+    texts = table.texts("denominations")
+    if texts and currencies and currency not in currencies:
+        problem = f'"denominations" of {table.title} are in {currency}, which its "currencies" leave out'
+        raise table.fault("denominations", problem, f'Add "{currency}" to the currencies, or leave out denominations.')
+    amounts: list[Money] = []
+    for position, text in enumerate(texts):
+        amount = _denomination(table, text, currency, position)
+        if amount in amounts:
+            raise table.fault("denominations", f"{amount} is named twice", "Name each once.", position)
+        amounts.append(amount)
+    if "denominations" in table.values and not amounts:
+        raise table.fault("denominations", f'"denominations" of {table.title} is empty', "Leave the key out for any.")
+    return tuple(amount.text() for amount in sorted(amounts))
+
+
+def _denomination(table: Table, text: str, currency: str, position: int) -> Money:
+    try:
+        amount = parse_money(text, currency)
+    except AmountFault as error:
+        mend = f'Write plain decimals of {currency} in quotes: ["25", "50"].'
+        raise table.fault("denominations", f"{quoted(text)} is no amount: {error}", mend, position) from None
+    if amount.minor <= 0:
+        raise table.fault("denominations", f"{quoted(text)} is nothing to issue", "Write amounts above zero.", position)
+    return amount
+
+
 def _interval(table: Table, trigger: Trigger) -> timedelta | None:
     if trigger is Trigger.POLL:
         if "interval" not in table.values:
@@ -187,35 +240,3 @@ def _schedule(table: Table, trigger: Trigger) -> str:
         mend = 'Write minute, hour, day, month and weekday: "0 2 * * *" is every night at two.'
         raise table.fault("schedule", f"{quoted(schedule)} is no timetable: {error}", mend) from None
     return schedule
-
-
-def _transform(table: Table) -> tuple[Transform, ...]:
-    """Plain names or tables with a name and settings."""
-    return tuple(
-        _plain(item, table, position) if isinstance(item, str) else _with_settings(item)
-        for position, item in enumerate(table.items("transform", "hops.transform", "a list of texts and tables"))
-    )
-
-
-def _plain(name: str, table: Table, position: int) -> Transform:
-    if name not in TRANSFORMS:
-        mend = nearest(name, TRANSFORMS, f"Use one of {', '.join(TRANSFORMS)}.")
-        raise table.fault("transform", f"{quoted(name)} is no transformation", mend, position)
-    return Transform(name, {})
-
-
-def _with_settings(table: Table) -> Transform:
-    settings = {key: value for key, value in table.values.items() if key != "name"}
-    for key, value in settings.items():
-        if _has_float(value):
-            problem = f"{quoted(key)} of {table.title} is {called(value)}, which is not exact"
-            raise table.fault(key, problem, 'Write numbers with a point in quotes: "1.25".')
-    return Transform(table.choice("name", TRANSFORMS), settings)
-
-
-def _has_float(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(_has_float(inner) for inner in value.values())
-    if isinstance(value, list):
-        return any(_has_float(inner) for inner in value)
-    return isinstance(value, float)

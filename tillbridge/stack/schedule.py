@@ -21,11 +21,18 @@ def next_run(hop: Hop, after: datetime, zone: ZoneInfo) -> datetime:
     - `batch`: the next run of its timetable after `after`. On the day the clocks change, a run at a time that does
       not exist comes right after the gap, and one at a time that exists twice comes once.
     """
+    return next_in_rhythm(hop.trigger, hop.interval, hop.schedule, after, zone)
+
+
+def next_in_rhythm(
+    trigger: Trigger, interval: timedelta | None, schedule: str, after: datetime, zone: ZoneInfo
+) -> datetime:  # fmt: skip
+    """As `next_run`, for whatever runs in such a rhythm."""
     moment = after.astimezone(UTC)
-    if hop.trigger is Trigger.POLL and hop.interval is not None:
-        return _next_poll(hop.interval, moment, zone)
-    if hop.trigger is Trigger.BATCH:
-        return _next_batch(hop.schedule, moment, zone)
+    if trigger is Trigger.POLL and interval is not None:
+        return _next_poll(interval, moment, zone)
+    if trigger is Trigger.BATCH:
+        return _next_batch(schedule, moment, zone)
     return moment
 
 

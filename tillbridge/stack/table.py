@@ -1,7 +1,7 @@
 """One table of the map, read with types. Whatever is wrong leaves here as a StackFault with its line and its mend."""
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from typing import Final
 
@@ -22,6 +22,8 @@ _TYPES: Final[tuple[tuple[type, str], ...]] = (
     (dict, "a table"),
 )
 _LONGEST_TEXT: Final = 500
+_FREE: Final = ("hops.transform", "hops.transform.rename-fields")
+"""Tables whose further keys are looked at by whoever reads them."""
 
 
 def called(value: object) -> str:
@@ -35,6 +37,15 @@ def choices(known: Collection[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
 
+def day_of(text: str) -> date | None:
+    """A day written as year, month and day, `2026-11-21`; None when it is none."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.isoformat() == text else None
+
+
 def nearest(name: str, known: Collection[str], otherwise: str) -> str:
     """A mend for a name that is not known: the nearest one that is, else the given sentence."""
     folded = {candidate.casefold(): candidate for candidate in known}
@@ -46,7 +57,7 @@ class Table:
     """A table, what it is called in `terms.KEYS`, and the way to it. Its keys are checked when it is made."""
 
     def __init__(self, values: Mapping[str, object], kind: str, path: Path, lines: Lines, file: str) -> None:
-        """Raises StackFault for an unknown or a missing key. The settings of a transformation are free."""
+        """Raises StackFault for an unknown or a missing key."""
         self.values = values
         self.kind = kind
         self._path = path
@@ -57,7 +68,7 @@ class Table:
     def _check_keys(self) -> None:
         known = keys_of(self.kind)
         for name in self.values:
-            if known and name not in known and self.kind != "hops.transform":
+            if known and name not in known and self.kind not in _FREE:
                 mend = nearest(name, known, f"Use {choices(known)}.")
                 raise self.fault(name, f"{quoted(name)} is no key of {self.title}", mend)
         for key in KEYS:
@@ -71,8 +82,8 @@ class Table:
             return "the map"
         if self.kind in ("hops", "limits"):
             return f"[[{self.kind}]]"
-        if self.kind == "hops.transform":
-            return "transform"
+        if self.kind.startswith("hops.transform"):
+            return self.kind.removeprefix("hops.").removeprefix("transform.")
         return f"[{'.'.join(str(part) for part in self._path)}]"
 
     def fault(self, key: str | None, problem: str, mend: str, item: int | None = None) -> StackFault:
@@ -187,6 +198,24 @@ class Table:
         except ValueError as error:
             problem = f'"{key}" of {self.title} is no duration: {error}'
             raise self.fault(key, problem, 'Write a number and a unit: "500ms", "2s", "5m", "26h" or "7d".') from None
+
+    def day(self, key: str) -> date:
+        """A day: a date of TOML, or a text of the same form."""
+        value = self.values[key]
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+        day = day_of(value) if isinstance(value, str) else None
+        if day is None:
+            raise self.fault(key, f'"{key}" of {self.title} is no day', "Write year, month and day: 2026-11-21.")
+        return day
+
+    def item(self, key: str, position: int, values: Mapping[str, object], kind: str) -> "Table":
+        """What stands for a table at a place of a list."""
+        return Table(values, kind, (*self._path, key, position), self._lines, self._file)
+
+    def narrowed(self, kind: str) -> "Table":
+        """The same table, known for what it is by now."""
+        return Table(self.values, kind, self._path, self._lines, self._file)
 
     def table(self, key: str, kind: str) -> "Table":
         """A table within this one."""

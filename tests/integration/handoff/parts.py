@@ -68,10 +68,14 @@ _ROLES = {"pay": "payments", "erp": "erp", "web": "storefront"}
 QUICK = 'trigger = "webhook"\nattempts = 4\nbackoff = "20ms"\nbackoff_max = "200ms"\ntimeout = "500ms"'
 
 
-def stack_of(urls: Mapping[str, str], hops: list[tuple[str, str]], settings: str = QUICK, **of_hop: str) -> Stack:
-    """A map with the given systems and hops. `of_hop` has settings of single hops, by their target."""
+def stack_of(
+    urls: Mapping[str, str], hops: list[tuple[str, str]], settings: str = QUICK, *, takes: str = "", **of_hop: str
+) -> Stack:
+    """A map with the given systems and hops. `of_hop` has settings of single hops, by target; `takes` are those of
+    every system."""
     systems = "".join(
-        _SYSTEM.format(name=name, role=_ROLES[name], url=url, secret=SECRET) for name, url in urls.items()
+        _SYSTEM.format(name=name, role=_ROLES[name], url=url, secret=f"a secret of {name}") + takes + "\n"
+        for name, url in urls.items()
     )
     edges = "".join(
         _HOP.format(source=source, target=target, settings=of_hop.get(target, settings)) for source, target in hops
@@ -79,15 +83,15 @@ def stack_of(urls: Mapping[str, str], hops: list[tuple[str, str]], settings: str
     return parse(_HEAD + systems + edges, "stack.toml", {})
 
 
-def one_hop(url: str, settings: str = QUICK) -> Stack:
+def one_hop(url: str, settings: str = QUICK, *, takes: str = "") -> Stack:
     """From the platform straight to the ERP."""
-    return stack_of({"erp": url}, [("platform", "erp")], settings)
+    return stack_of({"erp": url}, [("platform", "erp")], settings, takes=takes)
 
 
-def chain(url: str, settings: str = QUICK, **of_hop: str) -> Stack:
+def chain(url: str, settings: str = QUICK, *, takes: str = "", **of_hop: str) -> Stack:
     """From the platform to payments, ERP and storefront, one after the other."""
     hops = [("platform", "pay"), ("pay", "erp"), ("erp", "web")]
-    return stack_of({"pay": url, "erp": url, "web": url}, hops, settings, **of_hop)
+    return stack_of({"pay": url, "erp": url, "web": url}, hops, settings, takes=takes, **of_hop)
 
 
 def payload(owned: bool = True) -> dict[str, Any]:
@@ -105,7 +109,7 @@ def payload(owned: bool = True) -> dict[str, Any]:
 
 async def post_many(
     db: Db, stack: Stack, count: int, *, version: int = 1, credits: list[UUID] | None = None, owned: bool = True,
-    clock: Clock = CLOCK, plan: Callable[[datetime], tuple[NewHandoff, ...]] | None = None,
+    state: str = "", clock: Clock = CLOCK, plan: Callable[[datetime], tuple[NewHandoff, ...]] | None = None,
 ) -> list[tuple[UUID, UUID]]:  # fmt: skip
     """Post an event for each of `count` credits (or of `credits`) and hand it off; (credit, event) of each."""
     at = clock.now()
@@ -116,7 +120,7 @@ async def post_many(
                 credit,
                 version,
                 event,
-                "active" if owned else "unclaimed",
+                state or ("active" if owned else "unclaimed"),
                 8800,
                 8800,
                 "USD",
@@ -124,7 +128,7 @@ async def post_many(
                 "refund",
                 "1234",
             ),
-            *(said.pop("customer"), said, 0),
+            *(said.pop("customer"), said, 0, 8800, at.date()),
         )
         for credit, event in made
         for said in [payload(owned)]
@@ -133,7 +137,8 @@ async def post_many(
         plan(at) if plan else route(stack, at, owned=owned, currency="USD", bucket="refund", amount=Money(8800, "USD"))
     )
     hops = [
-        (0, new.hop, new.state, new.waits_for, new.due_at, new.deadline, new.reason_code, new.reason) for new in planned
+        (0, new.hop, new.state, new.waits_for, new.due_at, new.deadline, new.reason_code, new.reason, new.waits_past)
+        for new in planned
     ]
     await db.fetch_one(_PUT, at, messages, hops)
     return made

@@ -1,6 +1,7 @@
 """A system at the other end of a hop: a real HTTP server with a book of its own, that does what a test tells it."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ class Target:
         self.script: list[Handler] = []
         self.always: Handler = confirm
         self.can_be_asked = True
+        self.batches: list[int] = []
         self.stop: Callable[[], Awaitable[None]] = nothing
 
     def apply(self, key: str, body: dict[str, Any]) -> str:
@@ -44,6 +46,29 @@ class Target:
         self.requests[key] += 1
         handler = self.script.pop(0) if self.script else self.always
         return await handler(self, key, body, request)
+
+    async def post_batch(self, request: web.Request) -> web.Response:
+        """Many events: each meets what it would have met alone. An answer that is lost is lost for all."""
+        self.batches.append(len((await request.json())["events"]))
+        answers = []
+        for one in (await request.json())["events"]:
+            self.requests[one["key"]] += 1
+            handler = self.script.pop(0) if self.script else self.always
+            said = await handler(self, one["key"], one["body"], request)
+            body = json.loads(said.body) if isinstance(said.body, bytes) else {}
+            answers.append({"key": one["key"], "status": said.status, **body})
+        return web.json_response({"answers": answers})
+
+    async def post_questions(self, request: web.Request) -> web.Response:
+        keys = (await request.json())["keys"]
+        self.probes += len(keys)
+        answers = [
+            {"key": key, "status": 200, "state": "applied", "reference": f"ref-{key[:8]}"}
+            if key in self.book
+            else {"key": key, "status": 404}
+            for key in keys
+        ]
+        return web.json_response({"answers": answers})
 
     async def get(self, request: web.Request) -> web.Response:
         self.probes += 1
@@ -95,9 +120,11 @@ def refuse(status: int, code: str, **headers: str) -> Handler:
 async def serve(target: Target | None = None, port: int = 0) -> AsyncIterator[Target]:
     """The system on a free port of loopback."""
     target = target or Target()
-    app = web.Application()
+    app = web.Application(client_max_size=4 * 1024 * 1024)
     app.router.add_post("/tillbridge/events", target.post)
     app.router.add_get("/tillbridge/events/{key}", target.get)
+    app.router.add_post("/tillbridge/batches", target.post_batch)
+    app.router.add_post("/tillbridge/questions", target.post_questions)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from tests.integration.handoff.parts import delivering, one_hop, post_many, tally, until
 from tests.integration.handoff.target import Target, confirm, serve
-from tillbridge.handoff.deliver import PRESSED_MAX
+from tillbridge.handoff.lane import PRESSED_MAX
 from tillbridge.kernel.db import Db
 
 COUNT = 40

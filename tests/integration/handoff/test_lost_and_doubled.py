@@ -157,13 +157,13 @@ async def test_a_lease_that_ran_out_is_asked_about_and_its_late_answer_changes_n
         credit, event = await post(db, stack)
         at = CLOCK.now()
         rooms = [Room("platform-erp", 5, at)]
-        _, (stale,) = await store.turn(db, at, (), (), rooms)
+        (stale,) = (await store.turn(db, at, (), (), rooms)).claimed
         assert stale.lease.kind == "send"
         assert await states(db, credit) == {"platform-erp": "sending"}
         async with delivering(db, stack):
             view = await in_state(db, credit, "confirmed")
         late = Decision(State.DEAD, "refused", None, "schema", "Too late.")
-        settled, _ = await store.turn(db, at, [Result(stale.lease, at, CLOCK.now(), late)], (), ())
+        settled = (await store.turn(db, at, [Result(stale.lease, at, CLOCK.now(), late)], (), ())).settled
         assert settled == []
         view = await in_state(db, credit, "confirmed")
     assert [(one.kind, one.outcome, one.stale) for one in view.history] == [
@@ -179,11 +179,11 @@ async def test_settling_twice_changes_nothing_the_second_time(db: Db) -> None:
     stack = chain("http://127.0.0.1:9")
     credit, _ = await post(db, stack)
     at = CLOCK.now()
-    _, (taken,) = await store.turn(db, at, (), (), [Room("platform-pay", 5, at)])
+    (taken,) = (await store.turn(db, at, (), (), [Room("platform-pay", 5, at)])).claimed
     result = Result(taken.lease, at, at, Decision(State.CONFIRMED, "confirmed", reference="r"))
     ahead = (Onward("platform-pay", "pay-erp", at, at),)
-    first, _ = await store.turn(db, at, [result], ahead, ())
-    second, _ = await store.turn(db, at, [result], ahead, ())
+    first = (await store.turn(db, at, [result], ahead, ())).settled
+    second = (await store.turn(db, at, [result], ahead, ())).settled
     assert (len(first), second) == (1, [])
     assert await states(db, credit) == {"platform-pay": "confirmed", "pay-erp": "due", "erp-web": "waiting"}
     assert [len(view.history) for view in await store.of_credit(db, credit)] == [0, 0, 1]
@@ -228,15 +228,15 @@ async def test_a_lease_given_back_is_as_if_it_had_not_been_taken(db: Db) -> None
     credit, _ = await post(db, stack)
     at = CLOCK.now()
     room = Room("platform-erp", 5, at)
-    _, (taken,) = await store.turn(db, at, (), (), [room])
+    (taken,) = (await store.turn(db, at, (), (), [room])).claimed
     assert await store.give_back(db, [taken.lease]) == 1
     assert await store.give_back(db, [taken.lease]) == 0
     (view,) = await store.of_credit(db, credit)
     assert (view.state, view.attempts, view.history) == ("due", 0, ())
     lost = Decision(State.UNKNOWN, "unknown", at, "answer-lost", "Lost.")
-    _, (again,) = await store.turn(db, at, (), (), [room])
+    (again,) = (await store.turn(db, at, (), (), [room])).claimed
     await store.turn(db, at, [Result(again.lease, at, at, lost)], (), ())
-    _, (asking,) = await store.turn(db, at, (), (), [room])
+    (asking,) = (await store.turn(db, at, (), (), [room])).claimed
     assert asking.lease.kind == "probe"
     assert await store.give_back(db, [asking.lease]) == 1
     (view,) = await store.of_credit(db, credit)
@@ -253,7 +253,7 @@ async def test_what_the_database_answered_too_late_is_not_sent_on_a_lease_about_
 
         async def slowly(*everything: Any) -> Any:
             answer = await given(*everything)
-            if answer[1] and not slept:
+            if answer.claimed and not slept:
                 await asyncio.sleep(0.3)
                 slept.append(target.requests.total())
             return answer

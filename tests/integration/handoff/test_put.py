@@ -126,9 +126,10 @@ async def test_a_map_that_changed_while_the_hub_was_down_leaves_nothing_waiting_
         credit, _ = await post(db, chain(target.url))
         first_only = stack_of({"pay": target.url}, [("platform", "pay")])
         async with delivering(db, first_only):
-            await until(
-                lambda: _are(db, credit, {"platform-pay": "confirmed", "pay-erp": "waiting", "erp-web": "waiting"})
-            )
+            await until(lambda: _are(db, credit, {"platform-pay": "confirmed", "pay-erp": "dead", "erp-web": "dead"}))
+        # The map has them again: what was given up is sent again by who wants it, and knows what has been confirmed.
+        for hop in ("pay-erp", "erp-web"):
+            assert await replay_one(db, CLOCK.now(), credit, hop, 1)
         async with delivering(db, chain(target.url)):
             await in_state(db, credit, "confirmed")
 
@@ -173,3 +174,29 @@ async def test_nothing_is_known_of_a_credit_nobody_posted(db: Db) -> None:
 
 async def _are(db: Db, credit: UUID, expected: dict[str, str]) -> bool:
     return await states(db, credit) == expected
+
+
+async def test_what_a_storefront_feeds_goes_on_where_the_storefront_is_left_out(db: Db) -> None:
+    async with serve() as target:
+        stack = stack_of({"web": target.url, "erp": target.url}, [("platform", "web"), ("web", "erp")])
+        bearer, _ = await post(db, stack, owned=False, state="active")
+        credit, _ = await post(db, stack, owned=False)
+        assert await states(db, credit) == {"platform-web": "waiting", "web-erp": "waiting"}
+        await post(db, stack, version=2, credit=credit, owned=False, state="void")
+        views = [*await store.of_credit(db, bearer), *await store.of_credit(db, credit)]
+        async with delivering(db, stack):
+            await until(lambda: _all_over(db, bearer, credit))
+    assert [(view.hop, view.version, view.deadline is None) for view in views] == [
+        ("web-erp", 1, False),
+        ("platform-web", 1, True),
+        ("web-erp", 1, False),
+        ("web-erp", 2, False),
+    ]
+    assert await states(db, bearer) == {"web-erp": "confirmed"}
+    assert await states(db, credit) == {"platform-web": "ended", "web-erp": "confirmed"}
+    assert target.versions == {str(bearer): [1], str(credit): [1, 2]}
+
+
+async def _all_over(db: Db, *credits: UUID) -> bool:
+    views = [view for credit in credits for view in await store.of_credit(db, credit)]
+    return all(view.state in {"confirmed", "ended"} for view in views)

@@ -11,6 +11,7 @@ from aiohttp import web
 from tests.integration.handoff import target as acts
 from tests.integration.handoff.parts import (
     CLOCK,
+    SECRET,
     chain,
     delivering,
     in_state,
@@ -19,11 +20,15 @@ from tests.integration.handoff.parts import (
     until,
 )
 from tests.integration.handoff.target import serve
+from tillbridge.connectors.http import HttpConnector
 from tillbridge.handoff import store
 from tillbridge.handoff.breaker import Breaker, Gate
-from tillbridge.handoff.model import Room
+from tillbridge.handoff.lane import Lane
+from tillbridge.handoff.model import Decision, Result, Room, State
+from tillbridge.handoff.watch import Watch
 from tillbridge.kernel.clock import SetClock
 from tillbridge.kernel.db import Db
+from tillbridge.stack.model import Stack
 
 HOUR = timedelta(hours=1)
 
@@ -41,6 +46,35 @@ async def test_a_clock_that_jumps_back_holds_nothing_up(db: Db) -> None:
             await in_state(db, credit, "confirmed", 5)
 
 
+async def test_a_clock_that_is_set_right_by_a_little_fires_no_retry(db: Db) -> None:
+    clock = SetClock(CLOCK.now())
+    stack, at = one_hop("http://127.0.0.1:1"), clock.now()
+    credit, _ = await post(db, stack, clock=clock)
+    rooms = [Room("platform-erp", 1, at + timedelta(seconds=10))]
+    (one,) = (await store.turn(db, at, (), (), rooms)).claimed
+    later = Decision(State.DUE, "refused", at + HOUR, "too-many-requests", "Not now.", retry_after=3600.0)
+    await store.turn(db, at, [Result(one.lease, at, at, later)], (), ())
+    watch = Watch(db, stack, clock, _lanes(stack))
+    for step in (timedelta(0), -timedelta(milliseconds=1), timedelta(hours=2), timedelta(0)):
+        await watch.look_around(at + step)
+        assert (await store.of_credit(db, credit))[0].due_at == at + HOUR
+    # That one was a jump back, and what a target asked for in time past is kept.
+
+
+async def test_a_lease_of_a_map_with_a_longer_timeout_is_left_alone(db: Db) -> None:
+    clock = SetClock(CLOCK.now())
+    stack, at = one_hop("http://127.0.0.1:1"), clock.now()
+    credit, _ = await post(db, stack, clock=clock)
+    await store.turn(db, at, (), (), [Room("platform-erp", 1, at + timedelta(minutes=10, seconds=5))])
+    await Watch(db, stack, clock, _lanes(stack)).look_around(at)
+    assert (await store.of_credit(db, credit))[0].state is State.SENDING
+
+
+def _lanes(stack: Stack) -> dict[str, Lane]:
+    connector = HttpConnector("http://127.0.0.1:1", SECRET)
+    return {hop.name: Lane(hop, connector, 8, (), stack.systems[hop.target]) for hop in stack.deliveries()}
+
+
 async def test_a_clock_that_was_a_year_ahead_is_mended_at_the_next_start(db: Db) -> None:
     async with serve() as target:
         stack = one_hop(target.url)
@@ -49,7 +83,7 @@ async def test_a_clock_that_was_a_year_ahead_is_mended_at_the_next_start(db: Db)
         second, _ = await post(db, stack, clock=ahead)
         # One was leased by that clock as well, by a worker that is no more.
         rooms = [Room("platform-erp", 1, ahead.now() + timedelta(seconds=5))]
-        _, taken = await store.turn(db, ahead.now(), (), (), rooms)
+        taken = (await store.turn(db, ahead.now(), (), (), rooms)).claimed
         assert len(taken) == 1
         async with delivering(db, stack):
             await in_state(db, first, "confirmed", 5)

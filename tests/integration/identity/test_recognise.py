@@ -36,6 +36,7 @@ async def test_requests_are_answered_in_their_order(db: Db) -> None:
             Given(account_id="web:A2", phone="n/a"),
             Given(),
         ],
+        AT,
     )
     ada, ben = [await store.customer_by_reference(db, "web", account_id) for account_id in ("A1", "A2")]
     linked = [answer.customer_id if isinstance(answer, Linked) else answer.cause for answer in answers]
@@ -52,7 +53,7 @@ async def test_requests_are_answered_in_their_order(db: Db) -> None:
 async def test_a_register_need_not_wait_for_candidates(db: Db) -> None:
     await fill(db)
     slip = Given(email="ada.yuong105@example.org")
-    (answer,) = await recognise(db, "US", [slip], ranked=False)
+    (answer,) = await recognise(db, "US", [slip], AT, ranked=False)
     assert isinstance(answer, Unresolved)
     assert answer.candidates == ()
     (candidate,) = await candidates_for(db, "US", slip)
@@ -61,4 +62,4 @@ async def test_a_register_need_not_wait_for_candidates(db: Db) -> None:
 
 
 async def test_no_request_is_no_question(db: Db) -> None:
-    assert await recognise(db, "US", []) == []
+    assert await recognise(db, "US", [], AT) == []

@@ -103,3 +103,23 @@ def test_it_stays_closed_to_deliveries_for_as_long_as_the_target_asked() -> None
     opened = failed(5, answer=Refused("unavailable", "", False, 45.0, everything=True))
     assert opened.until is not None
     assert opened.until - AT == seconds(45)
+
+
+def test_what_was_never_sent_says_nothing_of_the_target() -> None:
+    ours = Refused("mapping-rejected", "The map has no rate.", True, unasked=True)
+    for breaker in (failed(3), failed(5), tried(failed(5), AT + seconds(3600))):
+        assert after(breaker, ours, HOP, AT, Random(1)) == breaker
+    half_open = tried(failed(5), AT + seconds(3600))
+    assert half_open.state is Gate.HALF_OPEN
+    # The trial is still to come.
+    assert admits(after(half_open, ours, HOP, AT, Random(1)), AT, 0, 8) == 1
+
+
+def test_a_pause_that_was_asked_for_holds_for_the_hop_at_once() -> None:
+    asked = Refused("too-many-requests", "Later.", False, 3.0, everything=True)
+    breaker = after(Breaker(), asked, HOP, AT, Random(1))
+    assert (breaker.state, breaker.until) == (Gate.OPEN, AT + seconds(3))
+    assert admits(breaker, AT + seconds(2), 0, 32) == 0
+    assert admits(breaker, AT + seconds(3), 0, 32) == 1
+    # Said of one event alone, it is about that event.
+    assert after(Breaker(), Refused("locked", "Later.", False, 3.0), HOP, AT, Random(1)) == Breaker()

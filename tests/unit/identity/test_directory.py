@@ -1,5 +1,7 @@
 """Reading a storefront's directory: each account once, bad rows by number, never half a row."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tillbridge.identity.directory import COLUMNS, BadRow, profile_of, read
@@ -23,6 +25,7 @@ def test_a_row_is_a_profile_with_verified_identifiers() -> None:
                 Identifier(Kind.PHONE, "+16172000068", "+16172000068", True),
                 Identifier(Kind.LOYALTY, "77000014405", "77000014405", True),
             ),
+            stated_at=datetime(2026, 11, 16, 17, 2, 56, tzinfo=UTC),
         )
     ]
 
@@ -52,6 +55,7 @@ def test_blank_lines_are_no_rows_and_blank_cells_no_fault() -> None:
         ("A2,ada@example.org,,77000014404,,,,\n", "'77000014404' has a wrong check digit"),
         ("A2,ada@example.org\n", "the row has 2 cells where the header has 8"),
         ('A2,"ada@example.org,,,,,,\n', "the row cannot be read: unexpected end of data"),
+        ("A2,ada@example.org,,,,,,2026-11-16\n", "'2026-11-16' in updated_at is no moment with its offset"),
         ("A2,\udcffda@example.org,,,,,,\n", "the row is not UTF-8"),
     ],
 )
@@ -65,6 +69,17 @@ def test_a_bad_row_is_named_and_the_rest_goes_on(line: str, reason: str) -> None
 def test_a_row_that_contradicts_an_earlier_one_is_named() -> None:
     _, bad = rows(ADA, ADA.replace("Ada@", "eve@"))
     assert bad == BadRow(3, "A1", "the same account had other identifiers in line 2")
+
+
+def test_of_two_rows_of_an_account_the_newer_counts_whichever_comes_first() -> None:
+    older = ADA.replace("Ada@", "eve@").replace("2026-11-16", "2025-01-01")
+    for lines in ((older, ADA), (ADA, older)):
+        *_, last = rows(*lines)
+        assert isinstance(last, Profile)
+        assert last.identifiers[0].value == "ada@example.org"
+    assert len(rows(ADA, older)) == 1
+    undated = ADA.replace("Ada@", "eve@").replace("2026-11-16T12:02:56-05:00", "")
+    assert rows(ADA, undated)[1] == BadRow(3, "A1", "the same account had other identifiers in line 2")
 
 
 def test_a_good_row_after_a_bad_one_of_the_same_account_counts() -> None:

@@ -23,6 +23,7 @@ from tillbridge.identity.model import (
 )
 from tillbridge.identity.resolve import CANDIDATES_MAX, decide, holders, rank
 
+AT = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
 ADA, BEN, EVE = (UUID(int=number) for number in (1, 2, 3))
 EMAIL = Normal(Kind.EMAIL, "Ada@example.org", "ada@example.org")
 PHONE = Normal(Kind.PHONE, "(617) 200-0068", "+16172000068")
@@ -44,14 +45,14 @@ def stated(*customers: UUID) -> tuple[Owner, ...]:
 
 
 def mismatch(given: Heard, owners: Owners) -> Unresolved:
-    answer = decide(given, owners)
+    answer = decide(given, owners, AT)
     assert isinstance(answer, Unresolved)
     assert answer.cause == "identifier-mismatch"
     return answer
 
 
 def linked(given: Heard, owners: Owners) -> Linked:
-    answer = decide(given, owners)
+    answer = decide(given, owners, AT)
     assert isinstance(answer, Linked)
     return answer
 
@@ -72,7 +73,7 @@ def test_all_proofs_are_told() -> None:
 
 
 def test_nothing_usable_is_no_customer_and_says_what_was_typed() -> None:
-    answer = decide(heard(unusable=(NO_PHONE,)), {})
+    answer = decide(heard(unusable=(NO_PHONE,)), {}, AT)
     assert isinstance(answer, Unresolved)
     assert answer.cause == "no-customer"
     assert answer.sentence == "No usable identifier: 'n/a' stands for no phone."
@@ -147,17 +148,21 @@ def everyone(owners: Owners, normal: Normal) -> set[UUID]:
     return {owner.customer_id for owner in owners[normal.key]}
 
 
+def proof_of(owners: Owners, normal: Normal, customer_id: UUID) -> bool:
+    """Whether one person alone proved it; a phone must be on nobody else's profile either."""
+    alone = normal.kind is not Kind.PHONE or everyone(owners, normal) == {customer_id}
+    return proven(owners, normal) == {customer_id} and alone
+
+
 @settings(max_examples=2000)
 @given_any(REQUESTS, DIRECTORIES)
 def test_a_link_has_a_proof_and_nothing_against_it(given: Heard, owners: Owners) -> None:
-    answer = decide(given, owners)
+    answer = decide(given, owners, AT)
     if isinstance(answer, Linked):
         owned = [normal for normal in given.usable if everyone(owners, normal)]
-        assert all(answer.customer_id in (proven(owners, normal) or everyone(owners, normal)) for normal in owned)
-        assert any(proven(owners, normal) == {answer.customer_id} for normal in owned)
-        assert {proof.kind for proof in answer.by} == {
-            n.kind for n in owned if proven(owners, n) == {answer.customer_id}
-        }
+        assert all(answer.customer_id in everyone(owners, normal) for normal in owned)
+        assert {proof.kind for proof in answer.by} == {n.kind for n in owned if proof_of(owners, n, answer.customer_id)}
+        assert answer.by
     else:
         assert answer.cause == ("identifier-mismatch" if given.usable else "no-customer")
 
@@ -174,7 +179,7 @@ def test_one_proven_owner_of_everything_is_always_linked(given: Heard, owners: O
 @given_any(REQUESTS, DIRECTORIES, st.data())
 def test_the_order_of_what_was_typed_does_not_matter(given: Heard, owners: Owners, data: st.DataObject) -> None:
     def who(usable: Sequence[Normal]) -> object:
-        answer = decide(Heard(tuple(usable), ()), owners)
+        answer = decide(Heard(tuple(usable), ()), owners, AT)
         return answer.customer_id if isinstance(answer, Linked) else answer.cause
 
     assert who(data.draw(st.permutations(given.usable))) == who(given.usable)

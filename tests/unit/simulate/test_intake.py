@@ -32,6 +32,12 @@ class Desk:
     url: str
     session: aiohttp.ClientSession
 
+    async def send(self, door: str, said: Any, secret: str = SECRET) -> tuple[int, Any]:
+        body = json.dumps(said).encode()
+        headers = signed(secret, "many-1", body, int(datetime.now(UTC).timestamp()))
+        async with self.session.post(f"{self.url}/tillbridge/{door}", data=body, headers=headers) as response:
+            return response.status, await response.json()
+
     async def deliver(self, key: str = "e1:hop", secret: str = SECRET, **change: Any) -> tuple[int, Any]:
         body = json.dumps(EVENT | change).encode()
         headers = signed(secret, key, body, int(datetime.now(UTC).timestamp()))
@@ -185,3 +191,19 @@ async def test_the_erp_confirms_by_a_call_of_its_own(hub: StubHub, retailer: Ret
         assert (await desk.put("/mode", {"confirm": "never"}))[0] == 422
         assert (await desk.put("/mode", {"confirm": "answer"}))[0] == 200
         assert (await desk.deliver("c3v1:platform-erp"))[0] == 200
+
+
+async def test_many_deliveries_at_once_are_each_as_if_alone(desk: Desk) -> None:
+    events = [
+        {"key": "e1:hop", "body": EVENT},
+        {"key": "e2:hop", "body": EVENT | {"event_id": "e2", "amount": "none"}},
+        {"key": "e3:hop", "body": EVENT | {"event_id": "e3"}},
+    ]
+    status, first = await desk.send("batches", {"events": events})
+    assert (status, [one["status"] for one in first["answers"]]) == (200, [200, 422, 200])
+    _, again = await desk.send("batches", {"events": events})
+    assert [one.get("reference") for one in again["answers"]] == [one.get("reference") for one in first["answers"]]
+    status, told = await desk.send("questions", {"keys": ["e1:hop", "e2:hop", "e9:hop"]})
+    assert (status, [one["status"] for one in told["answers"]]) == (200, [200, 404, 404])
+    assert (await desk.send("batches", {"events": events}, secret="another"))[0] == 401
+    assert (await desk.send("questions", {"keys": []}))[0] == 422

@@ -37,6 +37,7 @@ connector = "http"
 url = "https://pay.example/hub/"
 secret = "env:PAY_SECRET"
 capabilities = ["api", "webhooks", "idempotency", "own_word"]
+denominations = ["50", "25.00"]
 
 [systems.erp]
 role = "erp"
@@ -63,7 +64,11 @@ to = "web"
 trigger = "poll"
 interval = "12h"
 sla = "13h"
-transform = ["route-bucket", { name = "rename-fields", amount = "value", deep = { list = [1, true] } }]
+transform = [
+    "route-bucket",
+    { name = "convert-currency", to = "USD", rates = [{ currency = "JPY", from = 2026-01-01, rate = "0.0064" }] },
+    { name = "rename-fields", amount = "value", credit = { last4 = "tail" }, drop = ["operator"] },
+]
 
 [[hops]]
 from = "registers"

@@ -91,3 +91,8 @@ def test_many_stores_are_not_all_listed() -> None:
     assert words.endswith("100 in US-NJ, 101 in US-NJ, 102 in US-NJ and 7 more; any other in US-NY.")
     alone = GOOD[: GOOD.index("[stores.006]")]
     assert rule_words(parse(alone, "f", NOWHERE)) == ("Every store is in US-NY.",)
+
+
+def test_denominations_are_said() -> None:
+    system = replace(good().systems["erp"], denominations=("25.00", "50.00"))
+    assert accepted_words(system, "USD") == "only 25.00, 50.00 USD"

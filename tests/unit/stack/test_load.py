@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,8 @@ import pytest
 from tests.unit.stack.maps import ENVIRONMENT, GOOD, SAMPLE, good
 from tillbridge.kernel.errors import StackFault
 from tillbridge.stack.load import load, parse
-from tillbridge.stack.model import Retailer, Role, Transform, Trigger
+from tillbridge.stack.model import Retailer, Role, Trigger
+from tillbridge.stack.settings import ConvertCurrency, Rate, RenameFields, Rounding, RouteBucket
 
 
 def test_the_sample_is_read_as_a_chain() -> None:
@@ -28,6 +30,7 @@ def test_a_whole_map_is_read() -> None:
     assert (erp.role, erp.owner, erp.contact, erp.secret) == (Role.ERP, "Books", "books@shop.example", "")
     assert (web.currencies, web.buckets) == (("USD", "EUR"), ("paid", "refund"))
     assert (web.amount_min, web.amount_max) == ("0.01", "500.00")
+    assert (processor.denominations, web.denominations) == (("25.00", "50.00"), ())
 
 
 def test_a_hop_is_read_with_what_is_left_out() -> None:
@@ -41,8 +44,9 @@ def test_a_hop_is_read_with_what_is_left_out() -> None:
         timedelta(seconds=5),
     )
     assert hop.transform == (
-        Transform("route-bucket", {}),
-        Transform("rename-fields", {"amount": "value", "deep": {"list": [1, True]}}),
+        RouteBucket({}, reject=False),
+        ConvertCurrency("USD", Rounding.DOWN, {"JPY": (Rate(date(2026, 1, 1), Decimal("0.0064")),)}),
+        RenameFields((("amount", "value"), ("credit.last4", "tail")), ("operator",)),
     )
 
 

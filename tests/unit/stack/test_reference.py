@@ -5,9 +5,12 @@ from collections.abc import Mapping
 import pytest
 
 from tests.unit.stack.maps import ROOT
+from tillbridge.stack.exports import PRESETS
+from tillbridge.stack.fields import FIELDS
 from tillbridge.stack.load import parse
-from tillbridge.stack.model import Per, Role, Trigger
+from tillbridge.stack.model import Brings, Per, Role, SourceKind, Trigger
 from tillbridge.stack.terms import (
+    BRINGS,
     BUCKETS,
     BURN_BUCKETS,
     CAPABILITIES,
@@ -17,13 +20,29 @@ from tillbridge.stack.terms import (
     LIMITED_VERBS,
     PERS,
     ROLES,
+    SOURCES,
     TRANSFORMS,
     TRIGGERS,
     Key,
 )
 
 PAGE = (ROOT / "docs" / "reference" / "stack.md").read_text("utf-8")
-WORDS = [ROLES, TRIGGERS, CONNECTORS, CAPABILITIES, BUCKETS, TRANSFORMS, CRITERIA, PERS, LIMITED_VERBS]
+PRESET_WORDS = {name: preset.sentence for name, preset in PRESETS.items()}
+WORDS = [
+    SOURCES,
+    BRINGS,
+    PRESET_WORDS,
+    ROLES,
+    TRIGGERS,
+    CONNECTORS,
+    CAPABILITIES,
+    BUCKETS,
+    TRANSFORMS,
+    CRITERIA,
+    PERS,
+    LIMITED_VERBS,
+    FIELDS,
+]
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: f"{key.table}.{key.name}")
@@ -45,14 +64,21 @@ def test_no_row_is_left_of_what_is_gone() -> None:
 def test_the_words_are_those_of_the_model() -> None:
     assert list(ROLES) == [role.value for role in Role]
     assert list(TRIGGERS) == [trigger.value for trigger in Trigger]
+    assert list(SOURCES) == [kind.value for kind in SourceKind]
+    assert list(BRINGS) == [what.value for what in Brings]
     assert list(PERS) == [per.value for per in Per]
     assert set(BURN_BUCKETS) == set(BUCKETS)
 
 
 def test_the_examples_of_the_page_load() -> None:
-    smallest, rules = (part.split("```")[0] for part in PAGE.split("```toml\n")[1:])
+    smallest, transform, rules = (part.split("```")[0] for part in PAGE.split("```toml\n")[1:])
     assert [hop.name for hop in parse(smallest, "stack.toml", {}).hops] == ["registers-platform", "platform-web"]
-    stack = parse(smallest + rules, "stack.toml", {})
+    stack = parse(smallest + transform + rules, "stack.toml", {})
+    assert [one.name for one in stack.hop("platform-web").transform] == [
+        "resolve-customer",
+        "convert-currency",
+        "rename-fields",
+    ]
     assert stack.place_of("006") == "US-CA"
     assert len(stack.limits) == 2
     assert stack.approval

@@ -20,12 +20,18 @@ from tillbridge.credit.burn import PRIORITY
 
 
 class CustomerBody(Strict, frozen=True, kw_only=True):
-    """Who the customer is, as typed at the register. Any of these, or none."""
+    """Who the customer is, as typed at the register. Any of these, or none. From `name` on they never link: they help a
+    person who reviews, and a name that is plainly another one speaks against a link."""
 
     email: Typed = ""
     phone: Typed = ""
     loyalty_id: Typed = ""
     account_id: Typed = ""
+    name: Typed = ""
+    street: Typed = ""
+    place: Typed = ""
+    postcode: Typed = ""
+    birth_date: Typed = ""
 
 
 class IssueBody(Strict, frozen=True, kw_only=True):

@@ -4,12 +4,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from tillbridge.api.bodies.fields import MaybeWord, Strict, Typed, Word
+from tillbridge.api.bodies.credits import IssueBody
+from tillbridge.api.bodies.fields import MaybeWord, Moment, Strict, Typed, Word
 from tillbridge.credit.keys import KEY_MAX
 
 
 class ProfileBody(Strict, frozen=True, kw_only=True):
-    """An online account, as the storefront knows it."""
+    """An online account, as the storefront knows it. From `name` on they never link: they help a person who reviews."""
 
     account_id: Word
     email: Typed = ""
@@ -17,6 +18,13 @@ class ProfileBody(Strict, frozen=True, kw_only=True):
     loyalty_id: Typed = ""
     email_verified: bool = False
     phone_verified: bool = False
+    loyalty_verified: bool = False
+    updated_at: Moment | None = None
+    name: Typed = ""
+    street: Typed = ""
+    place: Typed = ""
+    postcode: Typed = ""
+    birth_date: Typed = ""
 
 
 class CustomerUpdated(Strict, frozen=True, tag="customer.updated"):
@@ -46,4 +54,10 @@ class HandoffRefused(Strict, frozen=True, tag="handoff.refused"):
     message: Annotated[str, Meta(max_length=500)] = ""
 
 
-SystemEvent = CustomerUpdated | CustomersUpdated | HandoffConfirmed | HandoffRefused
+class SaleCompleted(IssueBody, frozen=True, kw_only=True, tag="sale.completed"):
+    """A register has sold or given a credit: it is issued as by POST /v1/credits, under this key."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=KEY_MAX)]
+
+
+SystemEvent = CustomerUpdated | CustomersUpdated | HandoffConfirmed | HandoffRefused | SaleCompleted

@@ -1,0 +1,1 @@
+"""What is fetched: sources and their runs, files read, rows set aside, messages heard."""

@@ -1,0 +1,1 @@
+"""The spec sheet on paper and on screen: one document, written as HTML, Markdown and PDF."""
