@@ -7,7 +7,6 @@ import msgspec
 
 from tillbridge.api.problems import STATUS_OF_REFUSAL
 from tillbridge.checkpoint.sentences import CASHIER
-from tillbridge.connectors import pos_csv
 from tillbridge.credit.accounts import HOUSE_OF_BUCKET, HOUSE_OF_VERB
 from tillbridge.credit.law import CONDITIONS, NEVER, TOPICS, UNITS, Row
 from tillbridge.credit.lawbook import NEEDED, ROW_KEYS, load_law
@@ -16,6 +15,7 @@ from tillbridge.ledger.model import REFUSALS, STATES, VERBS, State, Verb
 from tillbridge.ledger.states import BIRTHS, TRANSITIONS
 from tillbridge.simulate import erp, processor, storefront, till
 from tillbridge.simulate.faults import DEMO, SWITCHES
+from tillbridge.stack import exports
 from tillbridge.stack.assess import CRITERIA
 
 RETRY_WORDS: Final = {
@@ -141,7 +141,7 @@ def demo_faults() -> str:
 
 def export_columns() -> str:
     """The columns of a register's export."""
-    return ", ".join(f"`{name}`" for name in pos_csv.COLUMNS)
+    return ", ".join(f"`{name}`" for name in exports.SALES)
 
 
 def law_keys() -> str:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from fpdf import FPDF
@@ -11,11 +9,12 @@ from fpdf.drawing import PaintedPath
 from fpdf.drawing_primitives import DeviceRGB
 from fpdf.enums import XPos, YPos
 from fpdf.fonts import TTFFont
-from pymupdf_fonts import myfont  # type: ignore[import-untyped]  # the package says nothing about its types
 
 from tillbridge.checkpoint.voucher import Voucher, qr_runs
+from tillbridge.stack.sheet.fonts import with_fonts
 
 _BLACK: Final = DeviceRGB(0, 0, 0)
+_FONTS: Final = (("paper", "", "figo"), ("paper", "B", "figbo"))
 _WIDTH_MM, _MARGIN_MM, _QR_MM = 80, 5, 46
 
 
@@ -34,26 +33,17 @@ def voucher_pdf(voucher: Voucher) -> bytes:
 
 @contextmanager
 def _paper(voucher: Voucher, height_mm: float) -> Iterator[FPDF]:
-    """One empty page with our fonts. FPDF takes fonts from files alone, and reads them until it is done."""
+    """One empty page with our fonts."""
     pdf = FPDF(format=(_WIDTH_MM, height_mm))
     pdf.set_creation_date(voucher.issued_at)
     pdf.set_title(f"Voucher {voucher.receipt}".encode(errors="replace").decode())
     pdf.set_lang("en")
     pdf.set_margin(_MARGIN_MM)
     pdf.set_auto_page_break(False)
-    with TemporaryDirectory(prefix="tillbridge-") as folder:
-        for style, font in (("", "figo"), ("B", "figbo")):
-            file = Path(folder, f"{font}.ttf")
-            file.write_bytes(myfont(font))
-            pdf.add_font("paper", style, file)
+    with with_fonts(pdf, _FONTS):
         pdf.set_text_shaping(True)
         pdf.add_page()
-        try:
-            yield pdf
-        finally:
-            for read in pdf.fonts.values():
-                if isinstance(read, TTFFont):
-                    read.ttfont.close()
+        yield pdf
 
 
 def _write(pdf: FPDF, voucher: Voucher) -> float:

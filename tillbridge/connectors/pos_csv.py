@@ -11,25 +11,9 @@ from typing import Any, Final
 
 from tillbridge.credit.keys import plain_key
 from tillbridge.kernel.errors import BadInput
+from tillbridge.stack.exports import NEEDED, SALES
 
-COLUMNS: Final = (
-    "transaction_id",
-    "store",
-    "register",
-    "operator",
-    "occurred_at",
-    "kind",
-    "bucket",
-    "amount",
-    "currency",
-    "code",
-    "email",
-    "phone",
-    "loyalty_id",
-)
-"""The columns of the canonical file."""
-
-_PLAIN: Final = tuple(name for name in COLUMNS if name not in ("code", "email", "phone", "loyalty_id"))
+_PLAIN: Final = NEEDED["sales"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +64,14 @@ def _cells(line: str) -> list[str] | None:
 def _places(header: list[str]) -> Mapping[str, int]:
     """Where each column stands."""
     names = [name.strip().lower().removeprefix("\ufeff") for name in header]
-    missing = [name for name in COLUMNS if name not in names]
+    missing = [name for name in SALES if name not in names]
     if missing:
-        mend = f"Export these columns, separated by commas: {', '.join(COLUMNS)}."
+        mend = f"Export these columns, separated by commas: {', '.join(SALES)}."
         raise BadInput("header", f"there is no column {', '.join(missing)}", mend)
-    twice = [name for name in COLUMNS if names.count(name) > 1]
+    twice = [name for name in SALES if names.count(name) > 1]
     if twice:
         raise BadInput("header", f"the column {', '.join(twice)} stands there twice", "Export each column once.")
-    return {name: names.index(name) for name in COLUMNS}
+    return {name: names.index(name) for name in SALES}
 
 
 def _row(number: int, cells: list[str], places: Mapping[str, int]) -> PosRow | BadPosRow:

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 from fpdf.fonts import TTFFont
-from pymupdf_fonts import myfont  # type: ignore[import-untyped]  # the package says nothing about its types
 
 from tillbridge.stack.draw import (
     BOX_HEIGHT,
@@ -25,6 +22,7 @@ from tillbridge.stack.draw import (
     shoulder,
 )
 from tillbridge.stack.sheet.document import TITLE, Block, Code, Drawing, Heading, Prose, Rows, document
+from tillbridge.stack.sheet.fonts import with_fonts
 from tillbridge.stack.spec import Spec
 
 _MARGIN_MM: Final = 15
@@ -60,25 +58,16 @@ class _Sheet(FPDF):
 
 @contextmanager
 def _paper(spec: Spec) -> Iterator[FPDF]:
-    """An empty first page with our fonts. FPDF takes fonts from files alone, and reads them until it is done."""
+    """An empty first page with our fonts."""
     pdf = _Sheet(format="A4")
     pdf.set_creation_date(spec.made_at)
     pdf.set_title(TITLE)
     pdf.set_lang("en")
     pdf.set_margin(_MARGIN_MM)
     pdf.set_auto_page_break(True, _MARGIN_MM)
-    with TemporaryDirectory(prefix="tillbridge-") as folder:
-        for family, style, font in _FONTS:
-            file = Path(folder, f"{font}.ttf")
-            file.write_bytes(myfont(font))
-            pdf.add_font(family, style, file)
+    with with_fonts(pdf, _FONTS):
         pdf.add_page()
-        try:
-            yield pdf
-        finally:
-            for read in pdf.fonts.values():
-                if isinstance(read, TTFFont):
-                    read.ttfont.close()
+        yield pdf
 
 
 def _write(pdf: FPDF, block: Block) -> None:
