@@ -8,7 +8,7 @@ from typing import Final, Literal
 from tillbridge.diagnose.model import Finding, Side
 
 Status = Literal["clean", "findings", "incomplete"]
-"""`clean`: nothing found; `findings`: something was; `incomplete`: a side could not be read whole, whatever was found."""
+"""`clean`: nothing found; `findings`: something was; `incomplete`: a side could not be read whole, whatever else."""
 
 EXIT: Final[Mapping[Status, int]] = {"clean": 0, "findings": 1, "incomplete": 2}
 """The exit status of the command, by how the run ended."""
