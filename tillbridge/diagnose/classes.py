@@ -1,0 +1,226 @@
+"""Which difference it is: an ordered tuple of rules, the most specific first. Each answers with its proof, or None.
+
+One difference is one finding: the first rule that holds decides, and none looks at what the others would have said.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from tillbridge.diagnose.facts import money
+from tillbridge.diagnose.model import Class, Evidence, Held, Sale, Side
+from tillbridge.diagnose.view import GONE, LIVE, SAME_MOMENT, View
+from tillbridge.diagnose.way import Leg
+
+Proof = tuple[Evidence, ...]
+Rule = Callable[[View], Proof | None]
+
+
+def double_redemption(view: View) -> Proof | None:
+    """More was spent than a credit, or a sale, was worth: at the registers and online, or on both of two credits."""
+    held, first = view.held, view.case.first
+    if held is None or not view.touched:
+        return None
+    if first is not None and view.sale is not None:
+        spent = view.spent + (0 if first.state in GONE else first.issued - first.balance)
+        if view.spent and spent > view.sale.amount:
+            said = f"{money(spent, held.currency)} was spent of two credits of a sale of "
+            return _one(held.last_activity_at, Side.PLATFORM, said + money(view.sale.amount, view.sale.currency))
+        return None
+    return _on_both_sides(view, held)
+
+
+def _on_both_sides(view: View, held: Held) -> Proof | None:
+    """The web store sold of it after the platform's last movement, and does not know of that movement: it shows more
+    than is left, and less than there was."""
+    online = held.issued - view.available
+    sold_later = view.shown_at and held.last_activity_at and view.shown_at > held.last_activity_at
+    if not (view.case.shown and sold_later and view.spent and held.balance < view.available and online > 0):
+        return None
+    if view.spent + online <= held.issued:
+        return None
+    said = (
+        f"{money(view.spent, held.currency)} was spent by the platform's book and "
+        f"{money(online, held.currency)} by the web store's, of {money(held.issued, held.currency)}"
+    )
+    return _one(view.shown_at, Side.STOREFRONT, said)
+
+
+def void_not_propagated(view: View) -> Proof | None:
+    """It is worth nothing any more, and can still be spent online."""
+    held = view.held
+    if held is None or held.state not in GONE or view.available <= 0 or not view.touched:
+        return None
+    said = f"still shows {money(view.available, held.currency)} of a credit that is {held.state}"
+    return _one(view.shown_at, Side.STOREFRONT, said)
+
+
+def duplicate_issue(view: View) -> Proof | None:
+    """A second credit of one sale, or one code twice on the platform."""
+    held = view.held
+    if held is None or held.state in GONE or not view.in_window:
+        return None
+    if view.case.first is not None:
+        said = f"credits {view.case.first.credit_id} and {held.credit_id} are both of receipt {held.transaction_id}"
+        return _one(held.issued_at, Side.PLATFORM, said)
+    live = [one for one in view.case.held if one.state not in GONE]
+    if len(live) < 2:
+        return None
+    said = f"one code stands for the credits {', '.join(sorted(one.credit_id for one in live))}"
+    return _one(held.issued_at, Side.PLATFORM, said)
+
+
+def stale_after_redeem(view: View) -> Proof | None:
+    """The web store shows what was left before something was spent."""
+    held = view.held
+    if held is None or not view.spent or not held.balance < view.available <= held.issued or not view.touched:
+        return None
+    before = view.shown_at is None or held.last_activity_at is None or view.shown_at < held.last_activity_at
+    if not before and view.available != held.issued:
+        return None
+    said = f"shows {money(view.available, held.currency)}, and {money(held.balance, held.currency)} is left"
+    return _one(view.shown_at, Side.STOREFRONT, said)
+
+
+def unbacked(view: View) -> Proof | None:
+    """Nobody sold it: no register transaction, no online order."""
+    if view.sale is not None or view.by_order or not view.in_window:
+        return None
+    if view.held is not None:
+        return _unbacked_credit(view, view.held)
+    if not view.has(Side.PLATFORM):
+        return None
+    if view.posted is not None:
+        # The sale of a document from the first night of the window may lie before it.
+        early = view.posted.transaction_id and view.born_at and view.born_at < _first_night(view)
+        return None if early else _one(view.born_at, Side.ERP, "is in the books alone: no register sold it")
+    if view.available > 0:
+        return _one(view.shown_at, Side.STOREFRONT, "is in the web store alone: no register sold it")
+    return None
+
+
+def _unbacked_credit(view: View, held: Held) -> Proof | None:
+    if held.state in GONE:
+        return None
+    if held.origin == "register" and held.transaction_id:
+        if not view.has(Side.POS) or held.issued_at < view.cut.since + SAME_MOMENT:
+            return None
+        said = f"receipt {held.transaction_id} is in no register's export"
+        return _one(held.issued_at, Side.PLATFORM, said)
+    made_by = f"its origin is {held.origin}" if held.origin else "it names no origin"
+    return _one(held.issued_at, Side.PLATFORM, f"no register or order stands behind it, and {made_by}")
+
+
+def _first_night(view: View) -> datetime:
+    """By when the books have what was sold before the window began."""
+    until = view.cut.since
+    for leg in view.cut.way.books:
+        until = view.cut.way.deadline(leg, until)
+    return until
+
+
+def missing_on_platform(view: View) -> Proof | None:
+    """A register issued it, and the platform never had it."""
+    if view.sale is None or view.held is not None or not view.has(Side.PLATFORM) or not view.in_window:
+        return None
+    if _in_flight(view, view.cut.way.entry, view.sale.occurred_at):
+        return None
+    return _one(view.cut.as_of, Side.PLATFORM, "has no credit for this receipt and code")
+
+
+def amount_mismatch(view: View) -> Proof | None:
+    """Two sides say different amounts, or different currencies."""
+    held = view.held
+    if held is None:
+        return None
+    said = (*_sale_differs(view, held), *_books_differ(view, held), *_store_differs(view, held))
+    return said or None
+
+
+def _sale_differs(view: View, held: Held) -> Proof:
+    sale = view.sale
+    if sale is None or view.replaced or not view.in_window:
+        return ()
+    return _differ(sale, held)
+
+
+def _differ(sale: Sale, held: Held) -> Proof:
+    if (sale.amount, sale.currency) == (held.issued, held.currency):
+        return ()
+    said = f"issued {money(held.issued, held.currency)} where the register sold {money(sale.amount, sale.currency)}"
+    return _one(held.issued_at, Side.PLATFORM, said)
+
+
+def _books_differ(view: View, held: Held) -> Proof:
+    posted = view.posted
+    if posted is None or posted.amount is None or view.replaced or not view.in_window:
+        return ()
+    if (posted.amount, posted.currency) == (held.issued, held.currency):
+        return ()
+    said = f"posted {money(posted.amount, posted.currency)} where {money(held.issued, held.currency)} was issued"
+    return _one(posted.posted_at, Side.ERP, said)
+
+
+def _store_differs(view: View, held: Held) -> Proof:
+    if not view.case.shown or not view.touched:
+        return ()
+    currencies = {one.currency for one in view.case.shown if one.available}
+    left = 0 if held.state in GONE else held.balance
+    if view.available == left and currencies <= {held.currency}:
+        return ()
+    shows = " and ".join(money(one.available, one.currency) for one in view.case.shown)
+    said = f"shows {shows}, and {money(left, held.currency)} is left on the platform"
+    return _one(view.shown_at, Side.STOREFRONT, said)
+
+
+def orphan(view: View) -> Proof | None:
+    """It can be spent, and no online account reaches it."""
+    if not view.has(Side.STOREFRONT) or view.case.shown or not view.in_window:
+        return None
+    if view.held is None:
+        if view.sale is None or view.has(Side.PLATFORM):
+            return None
+        since = view.sale.occurred_at
+    elif view.held.state not in LIVE or view.held.balance <= 0:
+        return None
+    else:
+        since = view.held.issued_at
+    if _in_flight(view, view.cut.way.online, since):
+        return None
+    return _one(view.cut.as_of, Side.STOREFRONT, "no account shows it")
+
+
+def missing_in_erp(view: View) -> Proof | None:
+    """It was issued, and the books do not have it."""
+    held = view.held
+    if held is None or not view.has(Side.ERP) or view.posted is not None or not view.in_window:
+        return None
+    if held.state in GONE or held.state == "pending" or not view.cut.way.books:
+        return None
+    if view.failed is None and _in_flight(view, view.cut.way.books, held.issued_at):
+        return None
+    said = f"document {view.failed.document_id} is in error" if view.failed else "no document has this receipt or code"
+    return _one(view.cut.as_of, Side.ERP, said)
+
+
+def _in_flight(view: View, legs: tuple[Leg, ...], since: datetime) -> bool:
+    """Whether it is on its way over hops that take seconds: no difference yet. What waits for a run is one."""
+    return not any(leg.waits for leg in legs) and bool(legs) and not view.late(legs, since)
+
+
+def _one(at: datetime | None, side: Side, text: str) -> Proof:
+    return (Evidence(at, side.value, text),)
+
+
+RULES: Final[tuple[tuple[Class, Rule], ...]] = (
+    (Class.DOUBLE_REDEMPTION, double_redemption),
+    (Class.VOID_NOT_PROPAGATED, void_not_propagated),
+    (Class.DUPLICATE_ISSUE, duplicate_issue),
+    (Class.STALE_AFTER_REDEEM, stale_after_redeem),
+    (Class.UNBACKED, unbacked),
+    (Class.MISSING_ON_PLATFORM, missing_on_platform),
+    (Class.AMOUNT_MISMATCH, amount_mismatch),
+    (Class.ORPHAN, orphan),
+    (Class.MISSING_IN_ERP, missing_in_erp),
+)
+"""Every class with its rule, the most specific first."""
