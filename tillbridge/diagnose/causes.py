@@ -36,7 +36,7 @@ class Question:
     @property
     def legs(self) -> tuple[Leg, ...]:
         """The legs it should have gone."""
-        way = self.view.cut.way
+        way = self.view.scope.way
         match self.kind:
             case Class.MISSING_ON_PLATFORM:
                 return way.entry
@@ -100,7 +100,7 @@ def _heard(asked: Question, sentence: str) -> Evidence:
 def mapping_rejected(asked: Question) -> Proof | None:
     """A system on the way does not accept it, by the map or by what it recorded."""
     credit = asked.view.held or asked.view.sale
-    refused = asked.view.cut.way.unaccepted(asked.legs, credit) if credit else None
+    refused = asked.view.scope.way.unaccepted(asked.legs, credit) if credit else None
     if refused is not None:
         hop, sentence = refused
         return (Evidence(asked.view.born_at, f"{MAP}: {hop.name}", sentence),)
@@ -113,17 +113,17 @@ def mapping_rejected(asked: Question) -> Proof | None:
 def write_back_failed(asked: Question) -> Proof | None:
     """The platform has it and the books do not: they recorded an error, or all that was promised is over."""
     view = asked.view
-    online_needs_books = asked.kind is Class.ORPHAN and view.cut.way.books_first
+    online_needs_books = asked.kind is Class.ORPHAN and view.scope.way.books_first
     if view.held is None or view.posted or not (asked.kind is Class.MISSING_IN_ERP or online_needs_books):
         return None
     if view.failed is not None:
         return (Evidence(view.failed.posted_at, Side.ERP.value, f"could not take it: {view.failed.error or 'error'}"),)
-    if not view.has(Side.ERP) or not view.late(view.cut.way.books, view.held.issued_at):
+    if not view.has(Side.ERP) or not view.late(view.scope.way.books, view.held.issued_at):
         return None
     due = view.held.issued_at
-    for leg in view.cut.way.books:
-        due = view.cut.way.deadline(leg, due)
-    return (Evidence(due, _hop(view.cut.way.books), "should have written it to the books by now"),)
+    for leg in view.scope.way.books:
+        due = view.scope.way.deadline(leg, due)
+    return (Evidence(due, _hop(view.scope.way.books), "should have written it to the books by now"),)
 
 
 def _hop(legs: tuple[Leg, ...]) -> str:
@@ -136,7 +136,7 @@ def polling_lag(asked: Question) -> Proof | None:
     if stuck is None:
         return None
     leg, since = stuck
-    if not leg.waits or asked.view.cut.as_of > asked.view.cut.way.deadline(leg, since):
+    if not leg.waits or asked.view.scope.as_of > asked.view.scope.way.deadline(leg, since):
         return None
     return (Evidence(due(asked), leg.name, f"{leg.start} has it; {_when(leg)}"),)
 
@@ -147,8 +147,8 @@ def due(asked: Question) -> datetime | None:
     if stuck is None:
         return None
     leg, since = stuck
-    run = asked.view.cut.way.next_run(leg, since)
-    return run if run and run > asked.view.cut.as_of else asked.view.cut.way.deadline(leg, since)
+    run = asked.view.scope.way.next_run(leg, since)
+    return run if run and run > asked.view.scope.as_of else asked.view.scope.way.deadline(leg, since)
 
 
 def _when(leg: Leg) -> str:
@@ -163,9 +163,9 @@ def lost_in_hop(asked: Question) -> Proof | None:
     if stuck is None:
         leg = asked.legs[-1] if asked.legs else None
         name = leg.name if leg else "the way there"
-        return (Evidence(asked.view.cut.as_of, name, "every system before it has it"),)
+        return (Evidence(asked.view.scope.as_of, name, "every system before it has it"),)
     leg, since = stuck
-    deadline = asked.view.cut.way.deadline(leg, since)
+    deadline = asked.view.scope.way.deadline(leg, since)
     return (Evidence(deadline, leg.name, f"should have delivered it by now; {leg.start} is the last that has it"),)
 
 

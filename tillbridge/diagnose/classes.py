@@ -103,7 +103,7 @@ def _unbacked_credit(view: View, held: Held) -> Proof | None:
     if held.state in GONE:
         return None
     if held.origin == "register" and held.transaction_id:
-        if not view.has(Side.POS) or held.issued_at < view.cut.since + SAME_MOMENT:
+        if not view.has(Side.POS) or held.issued_at < view.scope.since + SAME_MOMENT:
             return None
         said = f"receipt {held.transaction_id} is in no register's export"
         return _one(held.issued_at, Side.PLATFORM, said)
@@ -113,9 +113,9 @@ def _unbacked_credit(view: View, held: Held) -> Proof | None:
 
 def _first_night(view: View) -> datetime:
     """By when the books have what was sold before the window began."""
-    until = view.cut.since
-    for leg in view.cut.way.books:
-        until = view.cut.way.deadline(leg, until)
+    until = view.scope.since
+    for leg in view.scope.way.books:
+        until = view.scope.way.deadline(leg, until)
     return until
 
 
@@ -123,9 +123,9 @@ def missing_on_platform(view: View) -> Proof | None:
     """A register issued it, and the platform never had it."""
     if view.sale is None or view.held is not None or not view.has(Side.PLATFORM) or not view.in_window:
         return None
-    if _in_flight(view, view.cut.way.entry, view.sale.occurred_at):
+    if _in_flight(view, view.scope.way.entry, view.sale.occurred_at):
         return None
-    return _one(view.cut.as_of, Side.PLATFORM, "has no credit for this receipt and code")
+    return _one(view.scope.as_of, Side.PLATFORM, "has no credit for this receipt and code")
 
 
 def amount_mismatch(view: View) -> Proof | None:
@@ -185,9 +185,9 @@ def orphan(view: View) -> Proof | None:
         return None
     else:
         since = view.held.issued_at
-    if _in_flight(view, view.cut.way.online, since):
+    if _in_flight(view, view.scope.way.online, since):
         return None
-    return _one(view.cut.as_of, Side.STOREFRONT, "no account shows it")
+    return _one(view.scope.as_of, Side.STOREFRONT, "no account shows it")
 
 
 def missing_in_erp(view: View) -> Proof | None:
@@ -195,12 +195,12 @@ def missing_in_erp(view: View) -> Proof | None:
     held = view.held
     if held is None or not view.has(Side.ERP) or view.posted is not None or not view.in_window:
         return None
-    if held.state in GONE or held.state == "pending" or not view.cut.way.books:
+    if held.state in GONE or held.state == "pending" or not view.scope.way.books:
         return None
-    if view.failed is None and _in_flight(view, view.cut.way.books, held.issued_at):
+    if view.failed is None and _in_flight(view, view.scope.way.books, held.issued_at):
         return None
     said = f"document {view.failed.document_id} is in error" if view.failed else "no document has this receipt or code"
-    return _one(view.cut.as_of, Side.ERP, said)
+    return _one(view.scope.as_of, Side.ERP, said)
 
 
 def _in_flight(view: View, legs: tuple[Leg, ...], since: datetime) -> bool:

@@ -7,12 +7,12 @@ from tillbridge.diagnose import causes, classes
 from tillbridge.diagnose.facts import facts
 from tillbridge.diagnose.mends import mend_for, risk_of
 from tillbridge.diagnose.model import Case, Cause, Class, Evidence, Finding
-from tillbridge.diagnose.view import GONE, Cut, View
+from tillbridge.diagnose.view import GONE, Scope, View
 
 
-def finding_of(case: Case, cut: Cut) -> Finding | None:
-    """What is wrong with a credit; None when its sides agree, or when it is none of this cut's business."""
-    view = View(case, cut)
+def finding_of(case: Case, scope: Scope) -> Finding | None:
+    """What is wrong with a credit; None when its sides agree, or when it is out of scope."""
+    view = View(case, scope)
     found = class_of(view)
     if found is None:
         return None
@@ -31,9 +31,9 @@ def class_of(view: View) -> tuple[Class, tuple[Evidence, ...]] | None:
     return None
 
 
-def needs_the_directory(case: Case, cut: Cut) -> bool:
+def needs_the_directory(case: Case, scope: Scope) -> bool:
     """Whether whose it is decides on the cause, so that the web store's directory has to be asked first."""
-    view = View(case, cut)
+    view = View(case, scope)
     found = class_of(view)
     known = view.held is not None and view.held.customer_id
     return found is not None and found[0] in (Class.ORPHAN, Class.MISSING_ON_PLATFORM) and not known

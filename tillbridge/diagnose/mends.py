@@ -10,7 +10,7 @@ BY_CLASS: Final[Mapping[Class, str]] = {
     Class.MISSING_ON_PLATFORM: "Replay the sale, so that the platform issues it: tillbridge replay sales.",
     Class.MISSING_IN_ERP: "Replay the handoff to the books; with the same key it cannot be posted twice.",
     Class.UNBACKED: "Freeze it, ask who made it and why, then void it or document it.",
-    Class.AMOUNT_MISMATCH: "The platform's figure counts: find the movement that the other side lacks, and post it there.",
+    Class.AMOUNT_MISMATCH: "The platform's figure counts: find the movement that the other side lacks, and post it.",
     Class.DUPLICATE_ISSUE: "Void this second credit; the first one stays.",
     Class.STALE_AFTER_REDEEM: "Send the web store the balance again; until then it can sell what is spent.",
     Class.VOID_NOT_PROPAGATED: "Send the web store the void again; until then it can sell what is gone.",

@@ -1,4 +1,4 @@
-"""One case seen from one cut: what the rules of classes and causes ask it. Pure.
+"""One case as seen from one scope: what the rules of classes and causes ask it. Pure.
 
 A moment is of interest for what came into being in the window; a credit older than that has no register export behind
 it, and is no finding for lacking one.
@@ -26,7 +26,7 @@ window may have been sold right before it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Scope:
     """What is looked at: what came into being from `since` until `until`, as things stood at `as_of`; the way of a
     credit, and the sides that were read."""
 
@@ -39,10 +39,10 @@ class Cut:
 
 @dataclass(frozen=True)
 class View:
-    """A case and the cut, with what follows from both."""
+    """A case and the scope, with what follows from both."""
 
     case: Case
-    cut: Cut
+    scope: Scope
 
     @cached_property
     def sale(self) -> Sale | None:
@@ -95,13 +95,13 @@ class View:
     @cached_property
     def in_window(self) -> bool:
         """Whether it came into being in the window. What nobody dates is looked at."""
-        return self.born_at is None or self.cut.since <= self.born_at <= self.cut.until
+        return self.born_at is None or self.scope.since <= self.born_at <= self.scope.until
 
     @cached_property
     def touched(self) -> bool:
         """Whether it came into being or was changed in the window."""
         moments = [self.held.last_activity_at if self.held else None, self.shown_at]
-        return self.in_window or any(self.cut.since <= at <= self.cut.until for at in moments if at)
+        return self.in_window or any(self.scope.since <= at <= self.scope.until for at in moments if at)
 
     @cached_property
     def by_order(self) -> bool:
@@ -115,13 +115,13 @@ class View:
 
     def has(self, side: Side) -> bool:
         """Whether a side was read."""
-        return side in self.cut.read
+        return side in self.scope.read
 
     def late(self, legs: Iterable[Leg], since: datetime) -> bool:
         """Whether all that was promised for these legs is over."""
         for leg in legs:
-            since = self.cut.way.deadline(leg, since)
-        return self.cut.as_of > since
+            since = self.scope.way.deadline(leg, since)
+        return self.scope.as_of > since
 
     def stuck(self, legs: tuple[Leg, ...]) -> tuple[Leg, datetime] | None:
         """The first leg whose end does not have it, and since when its start has; None when every end has it."""
@@ -129,8 +129,8 @@ class View:
         for leg in legs:
             arrived, at = self._arrived(leg)
             if since is None or not arrived:
-                return leg, since or self.cut.as_of
-            since = at or self.cut.way.deadline(leg, since)
+                return leg, since or self.scope.as_of
+            since = at or self.scope.way.deadline(leg, since)
         return None
 
     def _arrived(self, leg: Leg) -> tuple[bool, datetime | None]:

@@ -65,6 +65,7 @@ def _spark(staging: Path, memory: str) -> Iterator[Any]:
         "spark.local.dir": str(staging / "spill"),
         "spark.sql.warehouse.dir": str(staging / "warehouse"),
         "spark.sql.shuffle.partitions": "8",
+        "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
     }
     builder = SparkSession.builder.master(f"local[{os.cpu_count() or 1}]").appName("tillbridge reconcile")

@@ -15,8 +15,7 @@ from ibis import _
 from ibis.expr.types import BooleanValue, StringValue, Table, Value
 
 from tillbridge.diagnose.model import Side
-from tillbridge.diagnose.view import GONE, LIVE
-from tillbridge.reconcile.model import Cut
+from tillbridge.diagnose.view import GONE, LIVE, Scope
 
 BY_TRANSACTION: Final = "transaction "
 """What the key of a row without a code begins with; no code has a blank."""
@@ -60,7 +59,7 @@ def _place(order: Value, group: Value) -> Value:
     return ibis.row_number().over(ibis.window(group_by=group, order_by=order))
 
 
-def suspects(tables: Mapping[Side, Table], cut: Cut) -> Table:
+def suspects(tables: Mapping[Side, Table], scope: Scope) -> Table:
     """The keys that do not surely agree, of credits that were made or changed in the window. `tables` have keys."""
     lines = ibis.union(*(_narrow(side, table) for side, table in tables.items()), distinct=False)
     sums = lines.group_by("key").agg(
@@ -83,7 +82,7 @@ def suspects(tables: Mapping[Side, Table], cut: Cut) -> Table:
         born_at=_.born_at.min(),
         touched_at=_.touched_at.max(),
     )
-    since = ibis.literal(cut.since).cast(_MOMENT)
+    since = ibis.literal(scope.since).cast(_MOMENT)
     if Side.PLATFORM not in tables:
         agrees = _agrees_without_platform(sums, tables)
     else:

@@ -7,12 +7,16 @@ import pyarrow as pa
 
 from tillbridge.diagnose.model import Booked, Held, Sale, Shown
 from tillbridge.identity.model import Given
+from tillbridge.reconcile.columns import MOMENT
 
 Row = Mapping[str, Any]
 
 
 def rows(table: pa.Table) -> Iterator[Row]:
-    """The rows of a table, by column."""
+    """The rows of a table, by column. Times that an engine gives without a zone are in UTC, as all engines are set."""
+    for place, one in enumerate(table.schema):
+        if pa.types.is_timestamp(one.type) and one.type != MOMENT:
+            table = table.set_column(place, one.name, table.column(place).cast(MOMENT))
     for batch in table.to_batches(max_chunksize=10_000):
         yield from batch.to_pylist()
 

@@ -13,7 +13,7 @@ from ibis.expr.types import Table
 
 from tillbridge.diagnose.findings import finding_of, needs_the_directory
 from tillbridge.diagnose.model import Case, Cause, Finding, Held, Sale, Side
-from tillbridge.diagnose.view import Cut, View
+from tillbridge.diagnose.view import Scope, View
 from tillbridge.identity.model import Given
 from tillbridge.reconcile import match, rows
 from tillbridge.reconcile.candidates import nearest
@@ -26,30 +26,30 @@ Told = Callable[[str], None]
 """Told what is being done, for whoever looks on."""
 
 
-def find(tables: Mapping[Side, Table], cut: Cut, country: str, con: Any, told: Told = lambda _: None) -> list[Finding]:
-    """Every difference in the cut, explained, in the order of codes.
+def find(tables: Mapping[Side, Table], scope: Scope, country: str, con: Any, told: Told = lambda _: None) -> list[Finding]:
+    """Every difference in scope, explained, in the order of codes.
 
     `tables` are typed as `columns.SCHEMAS`, on the backend `con`; `country` (ISO 3166) reads phones without their own.
     """
     told("comparing")
     keyed = match.keyed(_with_codes(tables))
-    keys = con.create_table("suspects", match.suspects(keyed, cut), overwrite=True)
+    keys = con.create_table("suspects", match.suspects(keyed, scope), overwrite=True)
     told("gathering what differs")
     found = cases(*_gathered(keyed, keys, con))
     told("asking whose it is")
-    found = _asked(found, tables, cut, country, con)
+    found = _asked(found, tables, scope, country, con)
     told("explaining")
-    findings = [finding for case in found if (finding := finding_of(case, cut))]
+    findings = [finding for case in found if (finding := finding_of(case, scope))]
     return _with_candidates(findings, {case.code: case for case in found}, tables, country, con)
 
 
-def looked_at(tables: Mapping[Side, Table], cut: Cut) -> int:
+def looked_at(tables: Mapping[Side, Table], scope: Scope) -> int:
     """How many credits came into being in the window: on the platform, or else at the registers."""
     side, column = (Side.PLATFORM, "issued_at") if Side.PLATFORM in tables else (Side.POS, "occurred_at")
     if side not in tables:
         return 0
     born = tables[side][column]
-    inside = (born >= ibis.literal(cut.since)) & (born <= ibis.literal(cut.until))
+    inside = (born >= ibis.literal(scope.since)) & (born <= ibis.literal(scope.until))
     return int(tables[side].filter(inside).count().execute())
 
 
@@ -105,21 +105,21 @@ def _in_order(table: pa.Table) -> Iterable[rows.Row]:
     return rows.rows(table.sort_by("row"))
 
 
-def _asked(found: Sequence[Case], tables: Mapping[Side, Table], cut: Cut, country: str, con: Any) -> list[Case]:
+def _asked(found: Sequence[Case], tables: Mapping[Side, Table], scope: Scope, country: str, con: Any) -> list[Case]:
     """The cases, those with the directory's answer whose cause hangs on it."""
     if Side.STOREFRONT not in tables:
         return list(found)
-    wanting = [place for place, case in enumerate(found) if needs_the_directory(case, cut)]
-    answers = ask(tables[Side.STOREFRONT], [_given(found[place], cut) for place in wanting], country, con)
+    wanting = [place for place, case in enumerate(found) if needs_the_directory(case, scope)]
+    answers = ask(tables[Side.STOREFRONT], [_given(found[place], scope) for place in wanting], country, con)
     asked = list(found)
     for place, answer in zip(wanting, answers, strict=True):
         asked[place] = replace(asked[place], answer=answer)
     return asked
 
 
-def _given(case: Case, cut: Cut) -> Given:
+def _given(case: Case, scope: Scope) -> Given:
     """What was heard of the customer: at the register, else on the platform."""
-    view = View(case, cut)
+    view = View(case, scope)
     told: Sale | Held | None = view.sale or view.held
     return told.given if told else _NOBODY
 
