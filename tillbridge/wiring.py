@@ -48,6 +48,7 @@ from tillbridge.kernel.db import Db, embedded, migrate, open_db, revive_embedded
 from tillbridge.kernel.errors import DatabaseError, SettingFault, StackFault
 from tillbridge.kernel.ids import Ids, secret_token, secure_chance
 from tillbridge.kernel.settings import SECRET_MIN, Settings
+from tillbridge.reconcile.live.ports import Lister
 from tillbridge.stack import store as editions
 from tillbridge.stack.edition import Edition
 from tillbridge.stack.model import Source, SourceKind, Stack
@@ -315,6 +316,17 @@ async def open_connectors(
                 connector = HttpConnector(system.url, system.secret, clock)
                 connectors[system.name] = traced(await closing.enter_async_context(connector), clock, record)
         yield connectors
+
+
+@asynccontextmanager
+async def open_listers(stack: Stack, clock: Clock) -> AsyncIterator[Mapping[str, Lister]]:
+    """A way to ask each system that can be reached live for all its credits, by the system's name."""
+    async with AsyncExitStack() as closing:
+        yield {
+            system.name: await closing.enter_async_context(HttpConnector(system.url, system.secret, clock))
+            for system in stack.systems.values()
+            if system.connector == "http"
+        }
 
 
 def open_source(beside: Path, source: Source) -> AbstractAsyncContextManager[Shelf | Feed]:

@@ -91,3 +91,7 @@ CREATE TABLE checkpoint.turn (
 );
 
 CREATE INDEX turn_over ON checkpoint.turn (asked_at);
+
+-- What the register sent of a credit that waits, or waited, for a person: blank once it was forgotten.
+CREATE VIEW checkpoint.heard AS
+SELECT r.credit_id, r.cause, r.given, r.state, r.opened_at FROM checkpoint.review AS r;

@@ -4,8 +4,9 @@
     hub -> system   GET  {url}/tillbridge/events/{key}    has this one been applied?
     hub -> system   POST {url}/tillbridge/batches         several events, each with its key; an answer for each
     hub -> system   POST {url}/tillbridge/questions       several keys; an answer for each
+    hub -> system   POST {url}/tillbridge/listing         {"after": "", "limit": 1000}; a page of its credits
 
-Both carry a traceparent: one credit is one trace.
+What is about events carries a traceparent: one credit is one trace.
 
 What an answer means is decided by pure functions here, and always so that a doubt is `Unknown`: asking again costs a
 question, a wrong guess costs money.
@@ -45,6 +46,8 @@ from tillbridge.handoff.ports import (
     Unknown,
 )
 from tillbridge.kernel.clock import Clock, SystemClock
+from tillbridge.reconcile.live.ports import ListingFault, Page
+from tillbridge.reconcile.live.told import NOT_A_ROW
 
 T = TypeVar("T")
 
@@ -53,6 +56,12 @@ ANSWER_MAX: Final = 64 * 1024
 
 BATCH_ANSWER_MAX: Final = 2 * 1024 * 1024
 """Bytes of an answer to many events that are read."""
+
+PAGE_MAX: Final = 8 * 1024 * 1024
+"""Bytes of a page of a listing that are read."""
+
+LIST_SECONDS: Final = 30.0
+"""How long a page is waited for."""
 
 _ALONE_AT_ONCE: Final = 16
 """Requests at once, where a system does not take a batch as a whole."""
@@ -68,6 +77,7 @@ _LATER: Final[Mapping[int, str]] = {
     429: "too-many-requests",
     503: "unavailable",
 }
+_PLACE_MAX: Final = 2_000
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
@@ -79,6 +89,7 @@ class HttpConnector:
         self._events = _address(url.rstrip("/") + "/tillbridge/events")
         self._batches = _address(url.rstrip("/") + "/tillbridge/batches")
         self._questions = _address(url.rstrip("/") + "/tillbridge/questions")
+        self._listing = _address(url.rstrip("/") + "/tillbridge/listing")
         self._secret = secret_bytes(secret)
         self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
@@ -109,7 +120,7 @@ class HttpConnector:
         headers |= _traced(delivery)
         try:
             async with self._open().post(
-                self._events, data=body, headers=headers, timeout=_timeout(delivery), allow_redirects=False
+                self._events, data=body, headers=headers, timeout=_timeout(delivery.timeout), allow_redirects=False
             ) as response:
                 return outcome_of(response.status, await _read(response), response.headers)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
@@ -126,7 +137,7 @@ class HttpConnector:
         url = self._events.joinpath(quote(delivery.key, safe=""), encoded=True)
         try:
             async with self._open().get(
-                url, headers=_traced(delivery), timeout=_timeout(delivery), allow_redirects=False
+                url, headers=_traced(delivery), timeout=_timeout(delivery.timeout), allow_redirects=False
             ) as response:
                 return found_of(response.status, await _read(response))
         except TimeoutError:
@@ -145,7 +156,7 @@ class HttpConnector:
             return [await self.deliver(delivery) for delivery in deliveries]
         events = [{"key": delivery.key, **_traced(delivery), "body": delivery.body} for delivery in deliveries]
         try:
-            status, body, headers = await self._post(self._batches, {"events": events}, deliveries[0])
+            status, body, headers = await self._post(self._batches, {"events": events}, _timeout(deliveries[0].timeout))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return [NotSent(f"No connection: {_words(error)}.")] * len(deliveries)
         except TimeoutError:
@@ -173,7 +184,7 @@ class HttpConnector:
             return [await self.probe(delivery) for delivery in deliveries]
         keys = [delivery.key for delivery in deliveries]
         try:
-            status, body, _ = await self._post(self._questions, {"keys": keys}, deliveries[0])
+            status, body, _ = await self._post(self._questions, {"keys": keys}, _timeout(deliveries[0].timeout))
         except TimeoutError:
             return [NotSent(f"No answer to the question within {deliveries[0].timeout:g} s.")] * len(keys)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -184,16 +195,34 @@ class HttpConnector:
             return await _each(self.probe, deliveries, began)
         return [NotSent(f"It answered {status} when asked.")] * len(keys)
 
-    async def _post(self, url: URL, said: object, first: Delivery) -> tuple[int, bytes, Mapping[str, str]]:
-        """One signed request about many events: status, answer, headers. Raises what aiohttp raises."""
+    async def list_credits(self, after: str, limit: int) -> Page:
+        """A page of the system's credits, from a place on. Raises ListingFault."""
+        if self._listing is None:
+            raise ListingFault(f"its url {self._url!r} is no address", "Mend url in the map.")
+        try:
+            status, body, headers = await self._post(
+                self._listing, {"after": after, "limit": limit}, _timeout(LIST_SECONDS), PAGE_MAX
+            )
+        except TimeoutError:
+            sentence = f"it did not answer within {LIST_SECONDS:g} s"
+            raise ListingFault(sentence, "Ask again when it does.", passing=True) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            mend = "Ask again when it answers, or give its export as a file."
+            raise ListingFault(f"it cannot be reached: {_words(error)}", mend, passing=True) from error
+        return page_of(status, body, headers)
+
+    async def _post(
+        self, url: URL, said: object, timeout: aiohttp.ClientTimeout, most: int = BATCH_ANSWER_MAX
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """One signed request about many: status, answer, headers. Raises what aiohttp raises."""
         body = msgspec.json.encode(said)
         name = "many_" + hashlib.sha256(body).hexdigest()[:40]
         headers = {"Content-Type": "application/json"}
         headers |= signed(name, int(self._clock.now().timestamp()), body, self._secret)
         async with self._open().post(
-            url, data=body, headers=headers, timeout=_timeout(first), allow_redirects=False
+            url, data=body, headers=headers, timeout=timeout, allow_redirects=False
         ) as response:
-            return response.status, await _read(response, BATCH_ANSWER_MAX), response.headers
+            return response.status, await _read(response, most), response.headers
 
     def _no_address(self) -> NotSent:
         return NotSent(f"The system's url {self._url!r} is no address.")
@@ -331,6 +360,30 @@ def _found(status: int, said: Mapping[str, object]) -> Found:
     return NotSent(f"It answered {status} when asked.")
 
 
+def page_of(status: int, body: bytes, headers: Mapping[str, str]) -> Page:
+    """An answer to the listing as a page. Raises ListingFault for any other."""
+    said, file = _object(body), "Give its export as a file instead."
+    listed = said.get("rows") if said is not None else None
+    if status == 200 and said is not None and isinstance(listed, list):
+        following = said.get("next")
+        if following is not None and not (isinstance(following, str) and len(following) <= _PLACE_MAX):
+            raise ListingFault('its "next" is no short text', "Have it answer a text, or null on the last page.")
+        rows = tuple(row if isinstance(row, dict) else {NOT_A_ROW: row} for row in listed)
+        return Page(rows, following or "")
+    words = _text(said or {}, "message").rstrip(".")
+    sentence = f"it answered {status}" + (f" ({words})" if words else "")
+    if status in {401, 403}:
+        raise ListingFault(sentence, "Its secret in the map must be the one that it checks signatures with.")
+    if status in {404, 405, 501}:
+        raise ListingFault(f"it has no listing: {sentence}", file)
+    if status in _LATER or status >= 500:
+        mend = f"Ask again when it answers. {file}"
+        raise ListingFault(sentence, mend, passing=True, retry_after=retry_after(headers))
+    if status == 200:
+        raise ListingFault('it answered no JSON with a list "rows"', f"Look at what stands at its url. {file}")
+    raise ListingFault(sentence, f"Look at its url in the map. {file}")
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds of a Retry-After header; a date counts from the answer's own Date. None when there is none."""
     text = headers.get("Retry-After", "").strip()
@@ -388,9 +441,9 @@ def _traced(delivery: Delivery) -> dict[str, str]:
     return {"traceparent": delivery.trace} if delivery.trace else {}
 
 
-def _timeout(delivery: Delivery) -> aiohttp.ClientTimeout:
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
     """A connection that does not come about within a share of the time is known not to have sent anything."""
-    return aiohttp.ClientTimeout(total=delivery.timeout, sock_connect=delivery.timeout * _CONNECT_SHARE)
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=seconds * _CONNECT_SHARE)
 
 
 def _object(body: bytes) -> Mapping[str, object] | None:

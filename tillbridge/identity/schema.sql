@@ -145,3 +145,23 @@ CROSS JOIN LATERAL (
 ) AS k (customer_id)
 JOIN identity.reference AS r ON r.customer_id = k.customer_id
 WHERE r.gone_at IS NULL;
+
+-- What a customer is reached by: of each kind one value, which they proved where they proved any.
+CREATE VIEW identity.known_by AS
+SELECT c.customer_id,
+    (
+        SELECT i.value FROM identity.identifier AS i
+        WHERE i.customer_id IN (c.customer_id, c.person) AND i.kind = 'email' AND NOT i.denied AND i.given_up_at IS NULL
+        ORDER BY i.verified DESC, i.value LIMIT 1
+    ) AS email,
+    (
+        SELECT i.value FROM identity.identifier AS i
+        WHERE i.customer_id IN (c.customer_id, c.person) AND i.kind = 'phone' AND NOT i.denied AND i.given_up_at IS NULL
+        ORDER BY i.verified DESC, i.value LIMIT 1
+    ) AS phone,
+    (
+        SELECT i.value FROM identity.identifier AS i
+        WHERE i.customer_id IN (c.customer_id, c.person) AND i.kind = 'loyalty' AND NOT i.denied AND i.given_up_at IS NULL
+        ORDER BY i.verified DESC, i.value LIMIT 1
+    ) AS loyalty
+FROM identity.customer AS c;

@@ -22,6 +22,10 @@ ORDER BY n.recorded_at, n.credit_id;
 -- The credit that a code's hash stands for.
 SELECT credit_id FROM ledger.code WHERE code_hash = $1;
 
+-- name: credits_of_codes
+-- The credits that the hashes of codes stand for; those of no code are left out.
+SELECT code_hash, credit_id FROM ledger.code WHERE code_hash = ANY ($1::bytea[]);
+
 -- name: kept_code
 -- What is kept of a code, and who owns its credit now.
 SELECT k.credit_id, k.pin_hash, n.owner FROM ledger.code AS k

@@ -206,6 +206,13 @@ async def credit_of_code(db: Db, code_hash: bytes) -> UUID | None:
     return None if row is None else row["credit_id"]
 
 
+async def credits_of_codes(db: Db | Tx, code_hashes: Sequence[bytes]) -> dict[bytes, UUID]:
+    """The credits that keyed hashes of codes stand for, by hash; those of no code are left out. Raises
+    DatabaseError."""
+    rows = await db.fetch(_Q["credits_of_codes"], code_hashes)
+    return {row["code_hash"]: row["credit_id"] for row in rows}
+
+
 async def kept_code(db: Db, code_hash: bytes) -> KeptCode | None:
     """What is kept of a code, by its keyed hash; None when there is none. Raises DatabaseError."""
     row = await db.fetch_one(_Q["kept_code"], code_hash)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, Literal
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from tillbridge.simulate.chance import Chance
 from tillbridge.simulate.faults import Mishap
 from tillbridge.simulate.hub import Answer, Hub
 from tillbridge.simulate.intake import Intake, confirm_at_once
+from tillbridge.simulate.listing import booked
 from tillbridge.simulate.wire import new_app, read, said
 
 SWITCHES: Final = frozenset(
@@ -53,9 +55,14 @@ class Erp:
         """The server."""
         app = new_app()
         self.intake.add_routes(app)
+        app.router.add_post("/tillbridge/listing", self.post_listing)
         app.router.add_get("/mode", self.get_mode)
         app.router.add_put("/mode", self.put_mode)
         return app
+
+    async def post_listing(self, request: web.Request) -> web.Response:
+        """The documents by which credits were booked, page by page."""
+        return await self.intake.post_listing(request, partial(booked, self.book))
 
     async def get_mode(self, _: web.Request) -> web.Response:
         """How it confirms, and how its calls went."""

@@ -55,7 +55,7 @@ SWITCHES: Final[Mapping[str, str]] = {
     "lock_error": 'Send {"rate": 0.01}, rate 0 to 1: answers 423 with the code "lock" and applies nothing.',
     "reject_currency": 'Send a list of ISO 4217 currencies, such as ["CAD"]: refused for good with 422.',
     "lose_webhook": 'Send {"rate": 0.01}, rate 0 to 1: the call to the hub is not made.',
-    "no_probe": "Send true or false: true answers 405 when asked whether a key was applied.",
+    "no_probe": "Send true or false: true answers 405 when asked whether a key was applied, or for a listing.",
 }
 """Every switch, with what to send for it."""
 

@@ -1,7 +1,7 @@
 """The side of a simulated system that the hub delivers to: signature, faults, one answer per key, and the book."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Final
 
 from aiohttp import web
@@ -16,13 +16,20 @@ from tillbridge.simulate.faults import Faults, Mishap, draw, read_faults
 from tillbridge.simulate.signature import Verifier
 from tillbridge.simulate.wire import cut, part, read, refused, said
 
+Told = Callable[[int, int], tuple[Sequence[Mapping[str, object]], int | None]]
+"""What a system lists: from a place on, about so many rows, and the place of the next page; None after the last."""
+
 Answer = Callable[[Applied, Mishap], web.Response]
 """How a system words its yes: at once with a reference, or later by a call of its own."""
 
 KEY_MAX: Final = 200
 MANY_MAX: Final = 1000
+LISTED_MAX: Final = 1000
+"""Rows of a page of a listing, at most."""
+
 _CALM: Final = Mishap()
 _BATCH_MENDS: Final = {"": 'Send {"events": [{"key": "...", "body": {...}}]}, up to 1000.'}
+_LISTING_MENDS: Final = {"": 'Send {"after": "", "limit": 1000}; after is blank, or what the page before named.'}
 _QUESTION_MENDS: Final = {"": 'Send {"keys": ["..."]}, up to 1000.'}
 _OFF: Final = Faults()
 
@@ -38,6 +45,13 @@ class Batch(Struct, frozen=True):
     """Many deliveries."""
 
     events: Annotated[list[InBatch], Meta(min_length=1, max_length=MANY_MAX)]
+
+
+class Place(Struct, frozen=True):
+    """Which page of a listing is asked for. `after` is what the page before named, blank for the first."""
+
+    after: Annotated[str, Meta(pattern=r"^[0-9]{0,9}\Z")] = ""
+    limit: Annotated[int, Meta(ge=1, le=LISTED_MAX)] = LISTED_MAX
 
 
 class Questions(Struct, frozen=True):
@@ -150,6 +164,26 @@ class Intake:
             answers.append({"key": key, **there})
         return said({"answers": answers})
 
+    async def post_listing(self, request: web.Request, told: Told) -> web.Response:
+        """A page of what the system has; the faults strike here as they do a delivery."""
+        body = await request.read()
+        fault = self._verifier.fault(request.headers, body, self._clock.now())
+        if fault is not None:
+            return self._refuse(401, "signature", fault)
+        if self.faults.no_probe:
+            return refused(405, "no-listing", "This system cannot be asked what it has.", {"Allow": "GET"})
+        place = read(body, Place, _LISTING_MENDS)
+        mishap = self.mishap(f"listing:{place.after}")
+        if mishap.delay_seconds:
+            await asyncio.sleep(mishap.delay_seconds)
+        refusal = self._struck(mishap)
+        if refusal is not None:
+            return refusal
+        rows, following = told(int(place.after or 0), place.limit)
+        if mishap.lose_answer:
+            return cut(request)
+        return said({"rows": rows, "next": None if following is None else str(following)})
+
     def mishap(self, subject: str) -> Mishap:
         """What chance has in store for the next request about this."""
         return _CALM if self.faults is _OFF else draw(self.faults, self._chance.about(subject))
@@ -158,6 +192,10 @@ class Intake:
         """The refusal that the switches ask for. The one for good comes first: a retry must not change it."""
         if event.credit.currency in self.faults.reject_currency:
             return self._refuse(422, "currency", f"Credits in {event.credit.currency} are not accepted here.")
+        return self._struck(mishap)
+
+    def _struck(self, mishap: Mishap) -> web.Response | None:
+        """The refusal that has nothing to do with what was asked."""
         if mishap.lock:
             return self._refuse(423, "lock", "The record is locked by another process.")
         if mishap.refuse and self.faults.refuse is not None:

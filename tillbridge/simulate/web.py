@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Final
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from tillbridge.kernel.clock import Clock
 from tillbridge.kernel.errors import BadInput
 from tillbridge.simulate.checkout import Order, OrderStanding
 from tillbridge.simulate.directory import Account
+from tillbridge.simulate.listing import shown_credits
 from tillbridge.simulate.pages import Pages
 from tillbridge.simulate.storefront import Storefront, renamed
 from tillbridge.simulate.wire import new_app, part, read, refused, said, shown
@@ -61,6 +63,7 @@ class WebStore:
         """The server."""
         app = new_app()
         self._storefront.intake.add_routes(app)
+        app.router.add_post("/tillbridge/listing", self.post_listing)
         app.router.add_get("/", self.get_accounts)
         app.router.add_get("/account/{account_id}", self.get_account)
         app.router.add_get("/account/{account_id}/credits", self.get_credits)
@@ -90,6 +93,12 @@ class WebStore:
         balance = await self._storefront.balance(account.account_id)
         values = {"account": account, "balance": balance, "asked_at": self._clock.now()}
         return shown(self._pages.show("account", values), 503 if balance is None else 200)
+
+    async def post_listing(self, request: web.Request) -> web.Response:
+        """All accounts with the credits that they show, page by page."""
+        shop = self._storefront
+        told = partial(shown_credits, shop.directory, shop.book, shop.keeps_balance)
+        return await shop.intake.post_listing(request, told)
 
     async def get_credits(self, request: web.Request) -> web.Response:
         """The same for machines."""
