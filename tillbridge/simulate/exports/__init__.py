@@ -1,0 +1,1 @@
+"""A retailer's exports with known faults: four sides as CSV, the map they were made on, and the truth beside them."""
