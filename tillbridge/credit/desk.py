@@ -84,10 +84,12 @@ class Desk:
         self._wake(self._hops)
         return _same(answer, posting)
 
-    async def reissue(self, command: Reissue, along: Callable[[Tx, Posted], Awaitable[None]]) -> Answer:
+    async def reissue(
+        self, command: Reissue, along: Callable[[Tx, Posted], Awaitable[None]], *, thaw: bool = False
+    ) -> Answer:
         """Void a credit and issue another in its place, in one transaction in which `along` writes too, when the
-        reissue is through. What stands in for a frozen credit is frozen as well. A repeat writes nothing. Raises
-        Conflict, DatabaseError."""
+        reissue is through. What stands in for a frozen credit is frozen as well, unless the freeze was for this alone
+        (`thaw`). A repeat writes nothing. Raises Conflict, DatabaseError."""
         posting = await self._posting(command)
         at = self._clock.now()
         mail = self._sorter.mail(at, [posting])
@@ -95,7 +97,8 @@ class Desk:
             (answer,) = await store.commit_batch(tx, at, [posting], mail)
             if isinstance(answer.result, Posted) and not answer.replay:
                 await along(tx, answer.result)
-                if await ledger.state_before(tx, command.credit_id, answer.result.version) is State.FROZEN:
+                before = await ledger.state_before(tx, command.credit_id, answer.result.version)
+                if before is State.FROZEN and not thaw:
                     await self._freeze(tx, at, command, answer.result.parts[0].credit_id)
         self._wake(self._hops)
         return answer

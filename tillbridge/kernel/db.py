@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 """One row of an answer, by column name."""
 
-SCHEMA_FLOORS: Final = ("stack", "ledger", "identity", "handoff", "credit", "checkpoint", "api")
+SCHEMA_FLOORS: Final = ("stack", "ledger", "identity", "handoff", "credit", "checkpoint", "reconcile", "api")
 """The packages that own a PostgreSQL schema, in floor order: the order in which their .sql files are run."""
 
 RECOVERY_SECONDS: Final = 300.0

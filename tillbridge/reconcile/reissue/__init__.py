@@ -1,0 +1,1 @@
+"""Void-and-reissue, the only repair of an orphan: plan, approve, run, report."""
