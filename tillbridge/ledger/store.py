@@ -184,7 +184,7 @@ async def whole(db: Db, answer: Answer) -> Answer:
     return Answer(answer.key, answer.credit_id, result, True, answer.request)
 
 
-async def credit_now(db: Db, credit_id: UUID) -> CreditNow | None:
+async def credit_now(db: Db | Tx, credit_id: UUID) -> CreditNow | None:
     """A credit as it stands, or None when there is none of this id."""
     row = await db.fetch_one(_Q["credit_now"], credit_id)
     return None if row is None else _credit_now(row)
