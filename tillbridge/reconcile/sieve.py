@@ -47,8 +47,8 @@ _NO_DIGITS: Final = r"[^0-9]"
 
 
 def passing(directory: ir.Table, kind: Kind, values: Iterable[str], country: str) -> Iterator[ir.Table]:
-    """The rows that may hold one of these normalised values, as tables of `account_id` and `text` (the raw value). A row
-    may be in several of them; one that is in none holds none of the values. None for no values."""
+    """The rows that may hold one of these normalised values, as tables of `account_id` and `text` (the raw value). A
+    row may be in several of them; one that is in none holds none of the values. None for no values."""
     keys = _keys(kind, values, country)
     raw = directory[COLUMN[kind]]
     for digits, wanted in sorted(keys.items()):
@@ -58,8 +58,8 @@ def passing(directory: ir.Table, kind: Kind, values: Iterable[str], country: str
 
 
 def tail_digits(number: str, country: str) -> int:
-    """How many digits at the end of this number (E.164, without an extension) stand there in whatever way it is written,
-    for readers in `country`."""
+    """How many digits at the end of this number (E.164, without an extension) stand there in whatever way it is
+    written, for readers in `country`."""
     parsed = phonenumbers.parse(number)
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(parsed.country_code or 0, ())
     concerned = {*regions[:1], *({country} & set(regions))}

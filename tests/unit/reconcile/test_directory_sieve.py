@@ -67,7 +67,15 @@ EMAILS = (
     "none@example.com",
     "@",
 )
-CARDS = ("77000013688", "7700 001 3688", "7700-0013688", "7700\u2010001\u20113688", "7700\u00a00013688", "77000013689", "x")
+CARDS = (
+    "77000013688",
+    "7700 001 3688",
+    "7700-0013688",
+    "7700\u2010001\u20113688",
+    "7700\u00a00013688",
+    "77000013689",
+    "x",
+)
 
 
 def phones() -> st.SearchStrategy[str]:
@@ -140,6 +148,12 @@ def test_every_spelling_of_one_phone_is_one() -> None:
     assert len(answer.accounts) == len(same)
 
 
+def rules_of(region: str) -> PhoneMetadata:
+    rules = PhoneMetadata.metadata_for_region(region)
+    assert rules is not None
+    return rules
+
+
 def regions() -> Iterator[tuple[str, phonenumbers.PhoneNumber]]:
     for region in sorted(phonenumbers.SUPPORTED_REGIONS):
         for kind in phonenumbers.PhoneNumberType.values():
@@ -151,10 +165,15 @@ def regions() -> Iterator[tuple[str, phonenumbers.PhoneNumber]]:
 def written(region: str, number: phonenumbers.PhoneNumber) -> Iterator[str]:
     """A number as people of its region write it, and from elsewhere, trunk prefixes and all."""
     national = phonenumbers.national_significant_number(number)
-    trunk = PhoneMetadata.metadata_for_region(region).national_prefix or ""
+    trunk = rules_of(region).national_prefix or ""
     for style in (PhoneNumberFormat.E164, PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.NATIONAL):
         yield phonenumbers.format_number(number, style)
-    yield from (national, trunk + national, f"00{number.country_code}{national}", f"+{number.country_code} (0){national}")
+    yield from (
+        national,
+        trunk + national,
+        f"00{number.country_code}{national}",
+        f"+{number.country_code} (0){national}",
+    )
     yield from (national[cut:] for cut in range(1, len(national) - 2))
     yield from (f"{trunk}{national[cut:]}" for cut in range(1, len(national) - 2))
     if region == "AR":
@@ -179,11 +198,11 @@ def test_normalising_leaves_the_end_of_a_phone_alone() -> None:
 
 def test_regions_that_put_something_in_front_are_known() -> None:
     """A new rule of a region is noticed here: it must leave TAIL_DIGITS alone, or stand in TAIL_DIGITS_OF."""
-    shorter = {}
+    shorter: dict[str, int] = {}
     for region, number in regions():
         value = phonenumbers.format_number(number, PhoneNumberFormat.E164)
         national = phonenumbers.national_significant_number(number)
-        if not PhoneMetadata.metadata_for_region(region).national_prefix_transform_rule:
+        if not rules_of(region).national_prefix_transform_rule:
             continue
         for cut in range(1, len(national) - 2):
             if getattr(normalise.phone(national[cut:], region), "value", "") == value:
