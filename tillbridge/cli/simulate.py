@@ -42,7 +42,7 @@ _NAMES: Final = {"hub_url": "--hub", "keys_file": "--keys", "ports": "--port", "
 @click.option("--faults", type=float, default=0.2, show_default=True, help="Exports: share of credits that go wrong.")
 @click.option("--force", is_flag=True, help="Exports: write into a folder that holds something already.")
 @click.pass_context
-def simulate_command(context: click.Context, serve: bool, out: Path | None, seed: int, **options: Any) -> None:
+def simulate_command(context: click.Context, /, serve: bool, out: Path | None, seed: int, **options: Any) -> None:
     """Run a seeded retailer, or write its exports.
 
     With --serve: registers, processor, erp and web store, each an HTTP server with switches for faults. The file of

@@ -21,7 +21,7 @@ _OLDER_DAYS: Final = 270
 _PEOPLE_SHARE: Final = 0.8
 _PEOPLE_MIN: Final = 20
 _ONLINE_ORDER_SHARE: Final = 0.03
-_OFFLINE_SHARE: Final = 0.02
+_OFFLINE_EVERY: Final = 50
 
 _ROUND: Final = (5_00, 10_00, 15_00, 25_00, 50_00, 75_00)
 _ROUND_SHARE: Final = 0.85
@@ -113,7 +113,7 @@ class Maker:
             _ordered_online(draft, number)
         if draft.occurred < self._order.as_of - SPENT:
             self._live(draft)
-        if chance.random() < _OFFLINE_SHARE:
+        if number % _OFFLINE_EVERY == 0:
             draft.hide()
         return draft
 

@@ -100,7 +100,7 @@ class People(Collection[str]):
         )
 
     def _joins(self, number: int) -> bool:
-        """Whether the customer gave the phone of the one before. Two in a row do not: a phone has two owners at most."""
+        """Whether the customer gave the phone of the one before. Never two in a row: a phone has two owners at most."""
         return number > 1 and self._likely(number) and not self._likely(number - 1)
 
     def _likely(self, number: int) -> bool:

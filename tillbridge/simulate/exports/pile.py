@@ -7,7 +7,7 @@ from typing import Final
 HEAP: Final = 200_000
 """Lines in a heap, about; as many are in memory when it is shuffled."""
 
-_KEPT: Final = 2_000
+KEPT: Final = 2_000
 """Lines of a heap that are in memory before they go to disk."""
 
 
@@ -19,7 +19,7 @@ class Pile:
         self._random = chance.random
         self._heaps: list[list[str]] = [[] for _ in range(1 + expected // HEAP)]
         self._spilled = [folder / f"{name}.{number}" for number in range(len(self._heaps))]
-        self._kept = _KEPT if len(self._heaps) > 1 else 2 * HEAP
+        self._kept = KEPT if len(self._heaps) > 1 else 2 * HEAP
         self.lines = 0
 
     def add(self, line: str) -> None:

@@ -13,8 +13,11 @@ from tillbridge.simulate.exports.hours import text_of
 from tillbridge.simulate.exports.make import Truth
 from tillbridge.simulate.exports.people import People, Person
 
-HEADERS: Final = {side: ",".join(COLUMNS[side]) + "\n" for side in Side}
-TRUTH_HEADER: Final = "transaction_id,code,class,cause\n"
+END: Final = "\r\n"
+"""How a line ends: as RFC 4180 has it, and as most exports do."""
+
+HEADERS: Final = {side: ",".join(COLUMNS[side]) + END for side in Side}
+TRUTH_HEADER: Final = f"transaction_id,code,class,cause{END}"
 
 
 class Rows:
@@ -29,7 +32,7 @@ class Rows:
         """The register's line."""
         return (
             f"{draft.transaction_id},{draft.store},{draft.register},{draft.operator},{text_of(draft.occurred)},"
-            f"{draft.kind},{draft.bucket},{_money(draft.amount)},{draft.currency},{draft.code},{','.join(draft.typed)}\n"
+            f"{draft.kind},{draft.bucket},{_money(draft.amount)},{draft.currency},{draft.code},{','.join(draft.typed)}{END}"
         )
 
     def platform(self, draft: Draft) -> tuple[str, ...]:
@@ -42,41 +45,41 @@ class Rows:
         line = (
             f"C{next(self._credits):09},{draft.code},{draft.transaction_id},{draft.origin},{text_of(draft.issued_at)},"
             f"{draft.state},{_money(draft.issued)},{_money(draft.balance)},{draft.currency},{draft.bucket},{owner},"
-            f"{text_of(draft.active_at)}\n"
+            f"{text_of(draft.active_at)}{END}"
         )
         second = draft.second
         if second is None:
             return (line,)
-        return (
-            line,
+        further = (
             f"C{next(self._credits):09},{second.code},{draft.transaction_id},{draft.origin},{text_of(second.issued_at)},"
             f"{second.state},{_money(draft.issued)},{_money(second.balance)},{draft.currency},{draft.bucket},{owner},"
-            f"{text_of(second.active_at)}\n",
+            f"{text_of(second.active_at)}{END}"
         )
+        return (line, further)
 
     def erp(self, draft: Draft, booked_at: int) -> str:
         """The books' line."""
         status = "error" if draft.error else "posted"
         return (
             f"JE{next(self._documents):08},{draft.transaction_id},{draft.code},{text_of(booked_at)},"
-            f"{_money(draft.booked)},{draft.currency},{status},{draft.error}\n"
+            f"{_money(draft.booked)},{draft.currency},{status},{draft.error}{END}"
         )
 
     def storefront(self, draft: Draft, shown_at: int) -> str:
         """The line of the account that shows the credit."""
         return (
             f"{_account(self._people.person(draft.person))},{draft.code},{_money(draft.shown)},{draft.currency},"
-            f"{text_of(shown_at)}\n"
+            f"{text_of(shown_at)}{END}"
         )
 
     def account(self, number: int) -> str:
         """The line of an account that shows none."""
-        return f"{_account(self._people.person(number))},,,,\n"
+        return f"{_account(self._people.person(number))},,,,{END}"
 
 
 def truth_line(draft: Draft, truth: Truth) -> str:
     """What a reconciliation must find, as the sample's truth has it."""
-    return f"{draft.transaction_id},{draft.code},{truth.kind},{truth.cause or ''}\n"
+    return f"{draft.transaction_id},{draft.code},{truth.kind},{truth.cause or ''}{END}"
 
 
 def _account(person: Person) -> str:
