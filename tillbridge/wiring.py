@@ -23,6 +23,7 @@ from tillbridge.checkpoint.intake.take import Taking
 from tillbridge.checkpoint.persons import Persons
 from tillbridge.checkpoint.ports import Notifier, NotSent
 from tillbridge.checkpoint.register import Checkpoint
+from tillbridge.checkpoint.store import finish_review
 from tillbridge.checkpoint.wait import Settlements
 from tillbridge.connectors.feed import HttpFeed
 from tillbridge.connectors.folder import Folder
@@ -49,6 +50,11 @@ from tillbridge.kernel.errors import DatabaseError, SettingFault, StackFault
 from tillbridge.kernel.ids import Ids, secret_token, secure_chance
 from tillbridge.kernel.settings import SECRET_MIN, Settings
 from tillbridge.reconcile.live.ports import Lister
+from tillbridge.reconcile.reissue.channels import HubChannels
+from tillbridge.reconcile.reissue.ours import OurBook
+from tillbridge.reconcile.reissue.ports import Channel
+from tillbridge.reconcile.reissue.run import Repair
+from tillbridge.reconcile.reissue.store import Kept
 from tillbridge.stack import store as editions
 from tillbridge.stack.edition import Edition
 from tillbridge.stack.model import Source, SourceKind, Stack
@@ -327,6 +333,27 @@ async def open_listers(stack: Stack, clock: Clock) -> AsyncIterator[Mapping[str,
             for system in stack.systems.values()
             if system.connector == "http"
         }
+
+
+@asynccontextmanager
+async def open_ways(stack: Stack, clock: Clock) -> AsyncIterator[Mapping[str, Channel]]:
+    """A way to ask each system that can be reached live what it shows of a credit, by the system's name."""
+    async with AsyncExitStack() as closing:
+        yield {
+            system.name: await closing.enter_async_context(HttpConnector(system.url, system.secret, clock))
+            for system in stack.systems.values()
+            if system.connector == "http"
+        }
+
+
+@asynccontextmanager
+async def open_repair(settings: Settings, stack: Stack, db: Db, clock: Clock) -> AsyncIterator[Repair]:
+    """What voids and reissues on the built-in ledger. Hubs hand off what it posts. Raises LawFault, SettingFault."""
+    codes, ids = await open_codes(settings, db), Ids(clock, secure_chance())
+    desk = Desk(db, stack, clock, ids, codes, _nobody_listens, Rules(stack, read_law(settings)))
+    async with open_ways(stack, clock) as ways:
+        yield Repair(Kept(db, clock), OurBook(db, desk, stack, clock, finish_review), HubChannels(db, stack, ways))
+        await desk.drained()
 
 
 def open_source(beside: Path, source: Source) -> AbstractAsyncContextManager[Shelf | Feed]:

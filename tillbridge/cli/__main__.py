@@ -12,6 +12,7 @@ from tillbridge.cli.init import init_command
 from tillbridge.cli.key import key_group
 from tillbridge.cli.logs import set_up
 from tillbridge.cli.map import map_group
+from tillbridge.cli.reissue import reissue_group
 from tillbridge.cli.replay import replay_group
 from tillbridge.cli.serve import serve_command, work_command
 from tillbridge.cli.simulate import simulate_command
@@ -37,6 +38,7 @@ for _command in (
     db_group,
     key_group,
     map_group,
+    reissue_group,
     replay_group,
     balance_command,
     trail_command,

@@ -5,6 +5,7 @@
     hub -> system   POST {url}/tillbridge/batches         several events, each with its key; an answer for each
     hub -> system   POST {url}/tillbridge/questions       several keys; an answer for each
     hub -> system   POST {url}/tillbridge/listing         {"after": "", "limit": 1000}; a page of its credits
+    hub -> system   POST {url}/tillbridge/sight           {"credit": "..."}; what it shows of one credit
 
 What is about events carries a traceparent: one credit is one trace.
 
@@ -48,6 +49,9 @@ from tillbridge.handoff.ports import (
 from tillbridge.kernel.clock import Clock, SystemClock
 from tillbridge.reconcile.live.ports import ListingFault, Page
 from tillbridge.reconcile.live.told import NOT_A_ROW
+from tillbridge.reconcile.reissue.ports import CannotTell as CannotSay
+from tillbridge.reconcile.reissue.ports import Sight
+from tillbridge.reconcile.reissue.told import sight_of
 
 T = TypeVar("T")
 
@@ -62,6 +66,9 @@ PAGE_MAX: Final = 8 * 1024 * 1024
 
 LIST_SECONDS: Final = 30.0
 """How long a page is waited for."""
+
+SIGHT_SECONDS: Final = 5.0
+"""How long is waited for what a system shows of one credit: it is frozen meanwhile."""
 
 _ALONE_AT_ONCE: Final = 16
 """Requests at once, where a system does not take a batch as a whole."""
@@ -210,6 +217,19 @@ class HttpConnector:
             mend = "Ask again when it answers, or give its export as a file."
             raise ListingFault(f"it cannot be reached: {_words(error)}", mend, passing=True) from error
         return page_of(status, body, headers)
+
+    async def shows(self, credit: str) -> Sight:
+        """What the system shows of one credit."""
+        url = _address(self._url.rstrip("/") + "/tillbridge/sight")
+        if url is None:
+            return CannotSay(self._no_address().sentence)
+        try:
+            status, body, _ = await self._post(url, {"credit": credit}, _timeout(SIGHT_SECONDS))
+        except TimeoutError:
+            return CannotSay(f"It did not answer within {SIGHT_SECONDS:g} s.")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return CannotSay(f"It could not be asked: {_words(error)}.")
+        return sight_of(status, body)
 
     async def _post(
         self, url: URL, said: object, timeout: aiohttp.ClientTimeout, most: int = BATCH_ANSWER_MAX

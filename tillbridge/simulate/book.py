@@ -96,6 +96,7 @@ class Book:
         self._lines: list[Applied] = []
         self._by_key: dict[str, Applied] = {}
         self._by_account: dict[str, list[Applied]] = {}
+        self._by_credit: dict[str, Applied] = {}
 
     def __iter__(self) -> Iterator[Applied]:
         return iter(self._lines)
@@ -128,6 +129,7 @@ class Book:
         self.times[key] += 1
         self._lines.append(line)
         self._by_key.setdefault(key, line)
+        self._by_credit[line.credit_id] = line
         if line.account_id:
             self._by_account.setdefault(line.account_id, []).append(line)
         return line
@@ -143,6 +145,10 @@ class Book:
     def of_account(self, account_id: str) -> Sequence[Applied]:
         """The lines that name this account, in the order of applying."""
         return self._by_account.get(account_id, ())
+
+    def of_credit(self, credit_id: str) -> Applied | None:
+        """The last that was applied of this credit."""
+        return self._by_credit.get(credit_id)
 
     def totals(self) -> Mapping[str, Mapping[str, str]]:
         """Per currency and type of event, the sum as a decimal text."""

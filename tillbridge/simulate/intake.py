@@ -31,6 +31,7 @@ _CALM: Final = Mishap()
 _BATCH_MENDS: Final = {"": 'Send {"events": [{"key": "...", "body": {...}}]}, up to 1000.'}
 _LISTING_MENDS: Final = {"": 'Send {"after": "", "limit": 1000}; after is blank, or what the page before named.'}
 _QUESTION_MENDS: Final = {"": 'Send {"keys": ["..."]}, up to 1000.'}
+_SIGHT_MENDS: Final = {"": 'Send {"credit": "..."}, the id of one credit.'}
 _OFF: Final = Faults()
 
 
@@ -52,6 +53,12 @@ class Place(Struct, frozen=True):
 
     after: Annotated[str, Meta(pattern=r"^[0-9]{0,9}\Z")] = ""
     limit: Annotated[int, Meta(ge=1, le=LISTED_MAX)] = LISTED_MAX
+
+
+class Sight(Struct, frozen=True):
+    """One credit that is asked about."""
+
+    credit: Annotated[str, Meta(min_length=1, max_length=KEY_MAX)]
 
 
 class Questions(Struct, frozen=True):
@@ -93,6 +100,7 @@ class Intake:
         app.router.add_get("/tillbridge/events/{key}", self.get_event)
         app.router.add_post("/tillbridge/batches", self.post_batch)
         app.router.add_post("/tillbridge/questions", self.post_questions)
+        app.router.add_post("/tillbridge/sight", self.post_sight)
         app.router.add_get("/book", self.get_book)
         app.router.add_get("/faults", self.get_faults)
         app.router.add_put("/faults", self.put_faults)
@@ -163,6 +171,20 @@ class Intake:
             there = {"status": 200, "state": "applied", "reference": line.reference} if line else {"status": 404}
             answers.append({"key": key, **there})
         return said({"answers": answers})
+
+    async def post_sight(self, request: web.Request) -> web.Response:
+        """What this system shows of one credit; 405 where this cannot be asked."""
+        body = await request.read()
+        fault = self._verifier.fault(request.headers, body, self._clock.now())
+        if fault is not None:
+            return self._refuse(401, "signature", fault)
+        if self.faults.no_probe:
+            return refused(405, "no-sight", "This system cannot be asked what it shows.", {"Allow": "GET"})
+        line = self.book.of_credit(read(body, Sight, _SIGHT_MENDS).credit)
+        if line is None:
+            return said({"shown": False})
+        shown = {"account_id": line.account_id, "available": line.balance.text(), "currency": line.balance.currency}
+        return said({"shown": True, **shown, "spent": "0"})
 
     async def post_listing(self, request: web.Request, told: Told) -> web.Response:
         """A page of what the system has; the faults strike here as they do a delivery."""

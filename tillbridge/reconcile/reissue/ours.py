@@ -63,7 +63,11 @@ class OurBook:
         # A repeat must be told its first answer: whatever the credit looks like by now, the key comes first.
         answer = await self._desk.post(
             Freeze(
-                key=_key(item, "freeze"), actor=by, occurred_at=_began(item), credit_id=UUID(item.credit), reason=_why(item)
+                key=_key(item, "freeze"),
+                actor=by,
+                occurred_at=_began(item),
+                credit_id=UUID(item.credit),
+                reason=_why(item),
             )
         )
         if isinstance(answer.result, Refusal):
@@ -149,7 +153,11 @@ class OurBook:
         """Take our freeze back. Somebody may have done so before. Raises DatabaseError."""
         answer = await self._desk.post(
             Unfreeze(
-                key=_key(item, "unfreeze"), actor=by, occurred_at=_began(item), credit_id=UUID(item.credit), reason=_why(item)
+                key=_key(item, "unfreeze"),
+                actor=by,
+                occurred_at=_began(item),
+                credit_id=UUID(item.credit),
+                reason=_why(item),
             )
         )
         return Thawed("It was not frozen any more." if isinstance(answer.result, Refusal) else "Let go again.")
@@ -159,8 +167,9 @@ class OurBook:
         kept = await handoffs.of_credit(self._db, UUID(item.new_credit))
         return arrival([one for one in kept if one.hop in self._shops], self._clock.now())
 
-class _Stopped(Exception):  # noqa: N818 - no fault: the transaction is to leave nothing behind
-    """Something speaks against it, or (None) another run was first."""
+
+class _Stopped(Exception):
+    """Something speaks against it, or (None) another run was first: the transaction is to leave nothing behind."""
 
     def __init__(self, against: Against | None) -> None:
         super().__init__()
@@ -215,4 +224,3 @@ def _began(item: Item) -> datetime:
 
 def _why(item: Item) -> str:
     return f"Orphan, finding {item.finding_id}: plan {item.plan_id}, item {item.number}."
-

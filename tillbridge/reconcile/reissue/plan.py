@@ -137,7 +137,9 @@ class Planner:
         approval, currency = self._stack.approval, self._stack.retailer.currency
         if limit is not None and (limit.currency != currency or limit.minor < 0):
             raise BadInput("--limit", f"{limit} is no limit in {currency}", f"Give an amount in {currency}.")
-        known = [one for one in (limit.minor if limit else None, approval.above if approval else None) if one is not None]
+        known = [
+            one for one in (limit.minor if limit else None, approval.above if approval else None) if one is not None
+        ]
         return min(known, default=0)
 
     async def _judged(self, place: int, found: Found, by: str) -> Item:
@@ -292,6 +294,3 @@ def _as_id(name: str) -> UUID | None:
         return UUID(name)
     except ValueError:
         return None
-
-
-__all__ = ["Planner", "Ruling", "check_approved", "named", "needs_second_person"]

@@ -214,7 +214,9 @@ class Platform(Protocol):
     async def void(self, credit: str, expected: Money, key: str) -> Answer:
         """Take a credit back, only if it holds just that."""
 
-    async def issue(self, instead_of: str, account_id: str, customer_id: UUID | None, amount: Money, key: str) -> Answer:
+    async def issue(
+        self, instead_of: str, account_id: str, customer_id: UUID | None, amount: Money, key: str
+    ) -> Answer:
         """Issue a credit that stands in for one that is void: same terms, same last day."""
 
     async def probe(self, key: str) -> Did | Refused | NotDone | Lost:

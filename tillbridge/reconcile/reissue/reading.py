@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +24,8 @@ _MEND: Final = "Name the findings.json of 'tillbridge reconcile --out DIR'."
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a plan needs of a finding. `code` is a credit's code, or its id where a live hub told of it; `account_id` the
-    account that the identifiers prove, or our own id of the customer; `evidence` and `candidates` as they were written."""
+    """What a plan needs of a finding. `code` is a credit's code, or its id where a live hub told of it; `account_id` is
+    the account that the identifiers prove, or our own id of the customer."""
 
     finding_id: str
     kind: Class
@@ -121,7 +120,9 @@ def _found(name: str, place: int, one: _One) -> Found:
     try:
         amount = parse(one.amount, one.currency)
     except AmountFault as fault:
-        raise BadInput(f"{field}.amount", str(fault), 'Amounts are decimals such as "25.00", currencies ISO 4217.') from fault
+        raise BadInput(
+            f"{field}.amount", str(fault), 'Amounts are decimals such as "25.00", currencies ISO 4217.'
+        ) from fault
     evidence = [{"at": fact.at, "source": fact.source, "fact": fact.fact} for fact in one.evidence]
     candidates = [_near(near) for near in one.candidates]
     return Found(
@@ -133,8 +134,3 @@ def _found(name: str, place: int, one: _One) -> Found:
 def _near(near: _Near) -> dict[str, Any]:
     reasons = [near.reasons] if isinstance(near.reasons, str) else near.reasons
     return {"account_id": near.account_id, "score": near.score, "reasons": [one for one in reasons if one]}
-
-
-def decided_fact(at: datetime, by: str, evidence: str) -> dict[str, Any]:
-    """What a person says, as a further fact of the evidence."""
-    return {"at": at.astimezone(UTC).isoformat(), "source": by, "fact": evidence}

@@ -124,7 +124,6 @@ def _key(item: Item, what: str) -> str:
     return f"reissue:{item.credit}:{item.name}:{what}"
 
 
-
 def _against(item: Item, stands: Standing | Refused, *, ours: bool) -> Against | None:
     """What speaks against reissuing a credit that stands so; `ours` is whether it is to be frozen by us."""
     if isinstance(stands, Refused):

@@ -144,4 +144,3 @@ def _item(row: Row) -> Item:
     told["kind"] = told.pop("class")
     told["state"] = State(told["state"])
     return Item(**told)
-
