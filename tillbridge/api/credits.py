@@ -14,11 +14,10 @@ from tillbridge.api.outcomes import Told, confirmed, moved
 from tillbridge.api.problems import refused
 from tillbridge.api.requests import Asked, Endpoint, answer
 from tillbridge.api.verbs import VerbDoor
-from tillbridge.checkpoint.facts import checkpoint_facts
+from tillbridge.checkpoint.facts import whole_trail
 from tillbridge.credit.burn import in_burn_order
 from tillbridge.credit.lookup import NOBODY, Inquiry
 from tillbridge.credit.reading import read_code, read_pin
-from tillbridge.diagnose.lookup import trail_of
 from tillbridge.identity import store as people
 from tillbridge.kernel.actor import Right
 from tillbridge.kernel.clock import parse_time
@@ -98,8 +97,7 @@ async def get_trail(asked: Asked) -> web.Response:
     """Every fact on a credit, in order, and where it is late or lost."""
     now = await _credit(asked, asked.path_id("credit"))
     at = asked.hub.clock.now()
-    others = await checkpoint_facts(asked.hub.db, now.credit_id)
-    found = await trail_of(asked.hub.db, asked.hub.stack, now, at, others)
+    found = await whole_trail(asked.hub.db, asked.hub.stack, now, at)
     return answer({"credit": shapes.credit(now, at), **shapes.trail(found)})
 
 

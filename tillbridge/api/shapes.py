@@ -8,6 +8,7 @@ from uuid import UUID
 from tillbridge.checkpoint.model import HopLine, Receipt, VoucherLink
 from tillbridge.checkpoint.store import Decision, Review
 from tillbridge.credit.approval import Approval
+from tillbridge.diagnose.inquiry import Explanation
 from tillbridge.diagnose.trail import Fact, Trail
 from tillbridge.handoff.model import HandoffView
 from tillbridge.identity.masked import masked
@@ -201,8 +202,27 @@ def trail(one: Trail) -> Mapping[str, Any]:
             "mend": verdict.mend,
             "hops": verdict.hops,
         },
+        "explanation": None if one.explanation is None else explanation(one.explanation),
         "facts": [fact(line) for line in one.facts],
         "trace_id": one.trace_id,
+    }
+
+
+def explanation(one: Explanation) -> Mapping[str, Any]:
+    """Whether it is a handoff failure, and why; or what a complaint would be about."""
+    return {
+        "failure": one.cause is not None,
+        "cause": one.cause,
+        "complaint": one.complaint,
+        "sentence": one.sentence,
+        "evidence": [{"at": moment(fact.at), "source": fact.source, "fact": fact.fact} for fact in one.evidence],
+        "mend": one.mend,
+        "risk": one.risk,
+        "hop": one.hop or None,
+        "due": moment(one.due),
+        "candidates": [
+            {"account": near.account_id, "score": near.score, "reasons": near.reasons} for near in one.candidates
+        ],
     }
 
 

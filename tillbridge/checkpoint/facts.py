@@ -1,12 +1,40 @@
 """What the checkpoint adds to the trail of a credit: its voucher, its review, and the codes that were asked for."""
 
 from collections.abc import Mapping
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from tillbridge.checkpoint import store
-from tillbridge.diagnose.trail import Fact
+from tillbridge.diagnose.inquiry import Doubt
+from tillbridge.diagnose.lookup import trail_of
+from tillbridge.diagnose.model import Cause, Nearest
+from tillbridge.diagnose.trail import Fact, Trail
 from tillbridge.kernel.db import Db
+from tillbridge.ledger.model import CreditNow
+from tillbridge.stack.model import Stack
+
+
+async def whole_trail(db: Db, stack: Stack, credit: CreditNow, at: datetime) -> Trail:
+    """The trail of a credit with what the checkpoint knows of it, and what explains how it stands. Raises
+    DatabaseError."""
+    others = await checkpoint_facts(db, credit.credit_id)
+    return await trail_of(db, stack, credit, at, others, await doubt_about(db, credit.credit_id))
+
+
+async def doubt_about(db: Db, credit_id: UUID) -> Doubt | None:
+    """Why nobody owns a credit, where a review of it waits for a person; no address in it. Raises DatabaseError."""
+    review = await store.review_of_credit(db, credit_id)
+    if review is None or review.done_at is not None:
+        return None
+    candidates = tuple(_nearest(one) for one in review.candidates)
+    return Doubt(Cause(review.cause), review.sentence, review.opened_at, candidates)
+
+
+def _nearest(kept: Mapping[str, Any]) -> Nearest:
+    """A candidate as it is kept with a review."""
+    accounts, reasons = kept.get("accounts") or (kept["customer_id"],), kept.get("reasons", ())
+    return Nearest(str(accounts[0]), int(kept["score"]), tuple(str(one["sentence"]) for one in reasons))
 
 
 async def checkpoint_facts(db: Db, credit_id: UUID) -> list[Fact]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tillbridge.checkpoint import store as checkpoint
 from tillbridge.checkpoint.claim import ClaimState as Claimable
-from tillbridge.checkpoint.facts import checkpoint_facts
+from tillbridge.checkpoint.facts import whole_trail
 from tillbridge.checkpoint.tokens import claim_code, voucher_link
 from tillbridge.checkpoint.voucher import Voucher, amount_words
 from tillbridge.connectors.inbox import Message
@@ -36,7 +36,7 @@ from tillbridge.console.views import (
     VoucherView,
 )
 from tillbridge.credit.codes import plain_code
-from tillbridge.diagnose.lookup import credits_named, trail_of
+from tillbridge.diagnose.lookup import credits_named
 from tillbridge.handoff import conclude, replay
 from tillbridge.handoff import store as handoffs
 from tillbridge.handoff.model import HandoffView, HopCount, State
@@ -238,8 +238,7 @@ class HubConsole:
         if now is None:
             return None
         kept = await handoffs.of_credit(hub.db, credit_id)
-        others = await checkpoint_facts(hub.db, credit_id)
-        trail = await trail_of(hub.db, hub.stack, now, at, others)
+        trail = await whole_trail(hub.db, hub.stack, now, at)
         unclaimed = now.state is CreditState.UNCLAIMED
         return CreditView(
             credit_id=credit_id,
@@ -255,7 +254,7 @@ class HubConsole:
             owner=await self._owner(now.owner),
             badge=standing.badge(now, at),
             facts=tuple(map(standing.fact, trail.facts)),
-            explanation=standing.explanation(trail.verdict),
+            explanation=standing.explanation(trail),
             hops=standing.credit_path(hub.stack, kept, at),
             replayable=tuple(
                 Replayable(standing.key_of(one), standing.hop_words(one.hop, hub.stack))

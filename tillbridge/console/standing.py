@@ -18,7 +18,7 @@ from tillbridge.console.views import (
     VoucherState,
 )
 from tillbridge.diagnose.trail import Fact as TrailFact
-from tillbridge.diagnose.trail import Verdict
+from tillbridge.diagnose.trail import Trail
 from tillbridge.handoff.model import OVER, HandoffView, HopCount, Latency, State
 from tillbridge.kernel.money import Money
 from tillbridge.ledger.model import CreditNow
@@ -120,10 +120,15 @@ def fact(one: TrailFact) -> Fact:
     return Fact(at=one.at, what=one.what, detail=one.detail, badge=shown, mark=mark)
 
 
-def explanation(verdict: Verdict) -> Explanation:
-    """Where a credit is, in words: what happened, whether the money is safe, what to do."""
+def explanation(trail: Trail) -> Explanation:
+    """Where a credit is, in words: what happened, whether the money is safe, what to do. Of a failure the cause is
+    named, and what mends it."""
+    verdict, why = trail.verdict, trail.explanation
     mark = verdict.mark or "confirmed"
-    return Explanation(_TITLES[mark], verdict.heading, (verdict.sentence, verdict.mend), Mark(mark))
+    said: tuple[str, ...] = (verdict.sentence, verdict.mend)
+    if why is not None and why.cause is not None:
+        said = (verdict.sentence, f"Cause, {why.cause.value}: {why.sentence}", why.mend)
+    return Explanation(_TITLES[mark], verdict.heading, said, Mark(mark))
 
 
 def key_of(one: HandoffView) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from tillbridge.diagnose.inquiry import Explanation
 from tillbridge.handoff.model import OVER, AttemptView, HandoffView, State
 from tillbridge.kernel.money import Money
 from tillbridge.ledger.model import Line, RefusedRequest, Verb
@@ -49,12 +50,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """All that is known of a credit, in order of time, and what it comes to. By `trace_id` it is known to whoever
-    traces requests; blank where nobody asked."""
+    """All that is known of a credit, in order of time, and what it comes to: `verdict` says where it is, `explanation`
+    why. By `trace_id` it is known to whoever traces requests; blank where nobody asked."""
 
     facts: tuple[Fact, ...]
     verdict: Verdict
     trace_id: str = ""
+    explanation: Explanation | None = None
 
 
 _DONE: Final[Mapping[Verb, str]] = {
