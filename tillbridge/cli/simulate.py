@@ -154,6 +154,7 @@ def _tell(folder: Path, order: Order, written: Written) -> None:
     as_of = text_of(order.as_of)
     rows = ", ".join(f"{side}.csv {number}" for side, number in written.rows.items())
     click.echo(f"Written into {folder} as of {as_of}, rows: {rows}.")
-    click.echo(f"{TRUTH} has {sum(written.truth.values())} differences:")
+    number = sum(written.truth.values())
+    click.echo(f"{TRUTH} has {number} {'difference' if number == 1 else 'differences'}:")
     for truth, number in sorted(written.truth.items(), key=lambda item: (item[0].kind, item[0].cause or "")):
         click.echo(f"{number:>9} {truth.kind}{f' {truth.cause}' if truth.cause else ''}")

@@ -44,4 +44,4 @@ def test_what_it_cannot_do_names_the_option_and_the_mend(
 def test_it_says_what_it_wrote(tmp_path: Path) -> None:
     result = CliRunner().invoke(simulate_command, ["--out", str(tmp_path), "--credits", "1", "--faults", "1"])
     assert result.exit_code == 0
-    assert "truth.csv has 1 differences:" in result.output
+    assert "truth.csv has 1 difference:" in result.output
