@@ -31,6 +31,7 @@ def open_engine(name: str, staging: Path, memory: str = MEMORY) -> Iterator[Any]
         with _spark(staging, memory) as con:
             yield con
         return
+    (staging / "spill").mkdir(parents=True, exist_ok=True)
     con = ibis.duckdb.connect(
         ":memory:",
         memory_limit=memory,

@@ -1,18 +1,20 @@
 """Which credits do not agree on all sides: found in one pass over all rows, grouped by code. Ibis expressions only.
 
-Every row of every side becomes one narrow line; lines of one key are added up, and a key whose sums say "once on each
-side, the same money, the same currency" is a credit that agrees. All others are suspects, whose rows are looked at one
-by one. So the wide rows of the many that agree are never joined, and a code that stands somewhere twice counts as two.
+Every row of every side becomes one narrow line of whole numbers; lines of one key are added up, and a key whose sums
+say "once on each side, the same money, the same currency" is a credit that agrees. All others are suspects, whose rows
+are looked at one by one. So the wide rows of the many that agree are never joined, a code that stands somewhere twice
+counts as two, and what is added up is five numbers a key.
 
 A key is the code; of a row without one, the transaction id.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from typing import Final
 
 import ibis
 from ibis import _
-from ibis.expr.types import BooleanValue, StringValue, Table, Value
+from ibis.expr.types import BooleanValue, IntegerValue, StringValue, Table, TimestampValue, Value
 
 from tillbridge.diagnose.model import Side
 from tillbridge.diagnose.view import GONE, LIVE, Scope
@@ -20,14 +22,13 @@ from tillbridge.diagnose.view import GONE, LIVE, Scope
 BY_TRANSACTION: Final = "transaction "
 """What the key of a row without a code begins with; no code has a blank."""
 
-_MOMENT: Final = "timestamp('UTC', 6)"
-_NO_AMOUNT: Final = ibis.null("int64")
-_NO_TIME: Final = ibis.null(_MOMENT)
+_OTHER_CURRENCY: Final = "\t"
+"""What stands between the key of a line and its currency, where that is not the usual one."""
 
 
 def keyed(tables: Mapping[Side, Table]) -> dict[Side, Table]:
     """The same tables, each row with its `key`; accounts without a credit are left out."""
-    found = {}
+    found: dict[Side, Table] = {}
     for side, table in tables.items():
         if side is Side.STOREFRONT:
             found[side] = table.filter(_.code != "").mutate(key=_.code)
@@ -59,137 +60,180 @@ def _place(order: Value, group: Value) -> Value:
     return ibis.row_number().over(ibis.window(group_by=group, order_by=order))
 
 
-def suspects(tables: Mapping[Side, Table], scope: Scope) -> Table:
-    """The keys that do not surely agree, of credits that were made or changed in the window. `tables` have keys."""
-    lines = ibis.union(*(_narrow(side, table) for side, table in tables.items()), distinct=False)
-    sums = lines.group_by("key").agg(
-        sales=_.sales.sum(),
-        held=_.held.sum(),
-        shown=_.shown.sum(),
-        posted=_.posted.sum(),
-        failed=_.failed.sum(),
-        sold=_.sold.max(),
-        issued=_.issued.max(),
-        left=_.left.max(),
-        available=_.available.max(),
-        booked=_.booked.max(),
-        live=_.live.max(),
-        gone=_.gone.max(),
-        ordered=_.ordered.max(),
-        backed=_.backed.max(),
-        currency_first=_.currency.min(),
-        currency_last=_.currency.max(),
-        born_at=_.born_at.min(),
-        touched_at=_.touched_at.max(),
+def suspects(tables: Mapping[Side, Table], scope: Scope, home: str) -> Table:
+    """The keys that do not surely agree, of credits that were made or changed in the window. `tables` have keys; `home`
+    is the currency that most rows are in."""
+    lines = ibis.union(*(_narrow(side, table, scope, home) for side, table in tables.items()), distinct=False)
+    sums = lines.group_by("line").agg(
+        count=_["count"].sum(),
+        signs=_.signs.sum(),
+        sold_less_issued=_.sold_less_issued.sum(),
+        shown_less_left=_.shown_less_left.sum(),
+        booked_less_issued=_.booked_less_issued.sum(),
     )
-    since = ibis.literal(scope.since).cast(_MOMENT)
-    if Side.PLATFORM not in tables:
-        agrees = _agrees_without_platform(sums, tables)
-    else:
-        old = (sums.sales == 0) & (sums.born_at < since)
+    if Side.PLATFORM in tables:
         agrees = (
-            (sums.held == 1)
-            & (sums.currency_first == sums.currency_last)
-            & _sale_agrees(sums, old, Side.POS in tables)
-            & _store_agrees(sums, old, Side.STOREFRONT in tables)
-            & _books_agree(sums, old, Side.ERP in tables)
+            (_counted(sums, Count.HELD) == 1)
+            & _sale_agrees(sums, Side.POS in tables)
+            & _store_agrees(sums, Side.STOREFRONT in tables)
+            & _books_agree(sums, Side.ERP in tables)
         )
-    touched = ibis.coalesce(sums.touched_at >= since, True)
-    return sums.filter(touched & ~ibis.coalesce(agrees, False)).select("key")
+    else:
+        agrees = _agrees_without_platform(sums, tables)
+    touched = _signed(sums, Sign.RECENT) > 0
+    found = sums.filter(touched & ~agrees)
+    return found.select(key=found.line.split(_OTHER_CURRENCY)[0]).distinct()
+
+
+class Count(IntEnum):
+    """What a line counts for: its place among the counts that are added up in one number."""
+
+    SOLD = 0
+    HELD = 1
+    SHOWN = 2
+    POSTED = 3
+    FAILED = 4
+
+
+class Sign(IntEnum):
+    """What a line says beside its money: its place among the signs that are added up in one number."""
+
+    LIVE = 0
+    GONE = 1
+    ORDERED = 2
+    BACKED = 3
+    OLD = 4
+    RECENT = 5
+
+
+_DIGIT: Final = 1 << 10
+"""Counts and signs are digits of one number, so that one sum does for all. A code that stands on a side a thousand
+times spills into the next digit, and cannot come out as agreeing."""
+
+
+def _digit(number: IntegerValue, place: int) -> IntegerValue:
+    return (number // _DIGIT**place) % _DIGIT
+
+
+def _counted(sums: Table, place: Count) -> IntegerValue:
+    return _digit(sums["count"], place)
+
+
+def _signed(sums: Table, place: Sign) -> IntegerValue:
+    return _digit(sums.signs, place)
+
+
+def _sale_agrees(sums: Table, read: bool) -> BooleanValue:
+    if not read:
+        return _signed(sums, Sign.BACKED) == 1
+    sold = _counted(sums, Count.SOLD)
+    unsold = (_signed(sums, Sign.ORDERED) == 1) | (_signed(sums, Sign.OLD) == 1)
+    return ((sold == 1) & (sums.sold_less_issued == 0)) | ((sold == 0) & unsold)
+
+
+def _store_agrees(sums: Table, read: bool) -> BooleanValue:
+    if not read:
+        return ibis.literal(True)
+    shown, old = _counted(sums, Count.SHOWN), _old(sums)
+    # Where nothing is shown, the difference is what is left, below zero.
+    nothing_to_show = (_signed(sums, Sign.LIVE) == 0) | (sums.shown_less_left == 0) | old
+    return ((shown == 1) & (sums.shown_less_left == 0)) | ((shown == 0) & nothing_to_show)
+
+
+def _books_agree(sums: Table, read: bool) -> BooleanValue:
+    if not read:
+        return ibis.literal(True)
+    posted, failed = _counted(sums, Count.POSTED), _counted(sums, Count.FAILED)
+    booked = (posted == 1) & (failed == 0) & (sums.booked_less_issued == 0)
+    return booked | ((posted == 0) & ((_signed(sums, Sign.GONE) == 1) | _old(sums)))
+
+
+def _old(sums: Table) -> BooleanValue:
+    """Whether it is older than the window, and no register of the window sold it."""
+    return (_signed(sums, Sign.OLD) == 1) & (_counted(sums, Count.SOLD) == 0)
 
 
 def _agrees_without_platform(sums: Table, tables: Mapping[Side, Table]) -> BooleanValue:
     """Without the platform nobody says what is left or what stands behind it: only what was sold can be looked for."""
-    there = sums.sales == 0
-    once = ibis.literal(True)
+    once = _counted(sums, Count.SOLD) == 1
     if Side.STOREFRONT in tables:
-        once &= sums.shown == 1
+        once &= _counted(sums, Count.SHOWN) == 1
     if Side.ERP in tables:
-        once &= sums.posted == 1
-    return there | ((sums.sales == 1) & once)
-
-
-def _sale_agrees(sums: Table, old: BooleanValue, read: bool) -> BooleanValue:
-    if not read:
-        return sums.backed == 1
-    return ((sums.sales == 1) & (sums.sold == sums.issued)) | ((sums.sales == 0) & ((sums.ordered == 1) | old))
-
-
-def _store_agrees(sums: Table, old: BooleanValue, read: bool) -> BooleanValue:
-    if not read:
-        return ibis.literal(True)
-    shown = (sums.shown == 1) & (sums.available == sums.left)
-    return shown | ((sums.shown == 0) & ((sums.live == 0) | (sums.left == 0) | old))
-
-
-def _books_agree(sums: Table, old: BooleanValue, read: bool) -> BooleanValue:
-    if not read:
-        return ibis.literal(True)
-    posted = (sums.posted == 1) & (sums.failed == 0) & (sums.booked == sums.issued)
-    return posted | ((sums.posted == 0) & ((sums.gone == 1) | old))
-
-
-def rows_of(table: Table, names: Table, by: str) -> Table:
-    """The rows of a side whose column `by` is among the names."""
-    return table.semi_join(names, by)
+        once &= _counted(sums, Count.POSTED) == 1
+    return (_counted(sums, Count.SOLD) == 0) | once
 
 
 def _key(table: Table) -> StringValue:
     return (table.code == "").ifelse(ibis.literal(BY_TRANSACTION) + table.transaction_id, table.code)
 
 
-def _narrow(side: Side, table: Table) -> Table:
-    """One line a row: what it counts for, and its money and times."""
-    own = {**_NOTHING, **_OWN[side](table)}
-    moments = {name: own.pop(name).cast(_MOMENT) for name in ("born_at", "touched_at")}
-    return table.select(key=table.key, currency=table.currency.nullif(""), **own, **moments)
+def _narrow(side: Side, table: Table, scope: Scope, home: str) -> Table:
+    """One line a row: what it counts for, and its money. A row in another currency than `home` is a line of its own,
+    which no row in another currency agrees with."""
+    own = _OWN[side](table, ibis.literal(scope.since))
+    abroad = table.key + _OTHER_CURRENCY + table.currency
+    return table.select(line=(table.currency == home).ifelse(table.key, abroad), **{**_NOTHING, **own})
 
 
-_NOTHING: Final[Mapping[str, Any]] = {
-    **{name: ibis.literal(0, "int64") for name in ("sales", "held", "shown", "posted", "failed")},
-    **dict.fromkeys(("sold", "issued", "left", "available", "booked"), _NO_AMOUNT),
-    **{name: ibis.literal(0, "int64") for name in ("live", "gone", "ordered", "backed")},
-    **dict.fromkeys(("born_at", "touched_at"), _NO_TIME),
-}
+_ZERO: Final = ibis.literal(0, "int64")
+
+_NOTHING: Final[Mapping[str, IntegerValue]] = dict.fromkeys(
+    ("count", "signs", "sold_less_issued", "shown_less_left", "booked_less_issued"), _ZERO
+)
 """A line that counts for nothing."""
 
-_ONE: Final = ibis.literal(1, "int64")
+
+def _one(place: int) -> IntegerValue:
+    return ibis.literal(_DIGIT**place, "int64")
 
 
-def _of_sale(table: Table) -> Mapping[str, Any]:
-    return {"sales": _ONE, "sold": table.amount, "born_at": table.occurred_at, "touched_at": table.occurred_at}
+def _signs(signs: Mapping[Sign, BooleanValue]) -> IntegerValue:
+    """Signs as one number. A moment that nobody gives counts as no."""
+    return sum((ibis.coalesce(sign, False).ifelse(_one(place), _ZERO) for place, sign in signs.items()), _ZERO)
 
 
-def _of_credit(table: Table) -> Mapping[str, Any]:
+def _of_sale(table: Table, since: TimestampValue) -> Mapping[str, IntegerValue]:
+    recent = _signs({Sign.RECENT: table.occurred_at >= since})
+    return {"count": _one(Count.SOLD), "signs": recent, "sold_less_issued": table.amount}
+
+
+def _of_credit(table: Table, since: TimestampValue) -> Mapping[str, IntegerValue]:
     gone = table.state.isin(sorted(GONE))
+    named = table.transaction_id != ""
+    by_order = table.origin == "online_order"
+    signs = {
+        Sign.LIVE: table.state.isin(sorted(LIVE)),
+        Sign.GONE: gone,
+        Sign.ORDERED: by_order & named,
+        Sign.BACKED: (by_order | (table.origin == "register")) & named,
+        Sign.OLD: table.issued_at < since,
+        Sign.RECENT: (table.issued_at >= since) | ibis.coalesce(table.last_activity_at >= since, False),
+    }
     return {
-        "held": _ONE,
-        "issued": table.issued,
-        "left": gone.ifelse(0, table.balance).cast("int64"),
-        "live": table.state.isin(sorted(LIVE)).cast("int64"),
-        "gone": gone.cast("int64"),
-        "ordered": ((table.origin == "online_order") & (table.transaction_id != "")).cast("int64"),
-        "backed": (table.origin.isin(["online_order", "register"]) & (table.transaction_id != "")).cast("int64"),
-        "born_at": table.issued_at,
-        "touched_at": ibis.greatest(table.issued_at, ibis.coalesce(table.last_activity_at, table.issued_at)),
+        "count": _one(Count.HELD),
+        "signs": _signs(signs),
+        "sold_less_issued": -table.issued,
+        "shown_less_left": gone.ifelse(_ZERO, -table.balance),
+        "booked_less_issued": -table.issued,
     }
 
 
-def _of_account(table: Table) -> Mapping[str, Any]:
-    return {"shown": _ONE, "available": table.available, "touched_at": table.updated_at}
+def _of_account(table: Table, since: TimestampValue) -> Mapping[str, IntegerValue]:
+    # What nobody dates is looked at.
+    recent = _signs({Sign.RECENT: table.updated_at.isnull() | (table.updated_at >= since)})
+    return {"count": _one(Count.SHOWN), "signs": recent, "shown_less_left": table.available}
 
 
-def _of_document(table: Table) -> Mapping[str, Any]:
+def _of_document(table: Table, since: TimestampValue) -> Mapping[str, IntegerValue]:
     posted = table.status == "posted"
     return {
-        "posted": posted.cast("int64"),
-        "failed": (table.status == "error").cast("int64"),
-        "booked": posted.ifelse(table.amount, _NO_AMOUNT),
-        "touched_at": table.posted_at,
+        "count": posted.ifelse(_one(Count.POSTED), _one(Count.FAILED)),
+        "signs": _signs({Sign.RECENT: table.posted_at.isnull() | (table.posted_at >= since)}),
+        "booked_less_issued": posted.ifelse(ibis.coalesce(table.amount, _ZERO), _ZERO),
     }
 
 
-_OWN: Final = {
+_OWN: Final[Mapping[Side, Callable[[Table, TimestampValue], Mapping[str, IntegerValue]]]] = {
     Side.POS: _of_sale,
     Side.PLATFORM: _of_credit,
     Side.STOREFRONT: _of_account,

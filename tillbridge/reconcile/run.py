@@ -4,7 +4,7 @@ their rows put together, asks the directory whose they are, and has each case ex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import ibis
 import pyarrow as pa
@@ -22,25 +22,36 @@ from tillbridge.reconcile.directory import ask
 
 One = TypeVar("One")
 
+
+class Home(NamedTuple):
+    """Where the retailer is at home: the country (ISO 3166) by which phones without their own are read, and the
+    currency that most rows are in."""
+
+    country: str = "US"
+    currency: str = "USD"
+
+
 Told = Callable[[str], None]
 """Told what is being done, for whoever looks on."""
 
 
-def find(tables: Mapping[Side, Table], scope: Scope, country: str, con: Any, told: Told = lambda _: None) -> list[Finding]:
+def find(
+    tables: Mapping[Side, Table], scope: Scope, home: Home, con: Any, told: Told = lambda _: None
+) -> list[Finding]:
     """Every difference in scope, explained, in the order of codes.
 
-    `tables` are typed as `columns.SCHEMAS`, on the backend `con`; `country` (ISO 3166) reads phones without their own.
+    `tables` are typed as `columns.SCHEMAS`, on the backend `con`.
     """
     told("comparing")
     keyed = match.keyed(_with_codes(tables))
-    keys = con.create_table("suspects", match.suspects(keyed, scope), overwrite=True)
+    keys = con.create_table("suspects", match.suspects(keyed, scope, home.currency), overwrite=True)
     told("gathering what differs")
     found = cases(*_gathered(keyed, keys, con))
     told("asking whose it is")
-    found = _asked(found, tables, scope, country, con)
+    found = _asked(found, tables, scope, home.country, con)
     told("explaining")
     findings = [finding for case in found if (finding := finding_of(case, scope))]
-    return _with_candidates(findings, {case.code: case for case in found}, tables, country, con)
+    return _with_candidates(findings, {case.code: case for case in found}, tables, home.country, con)
 
 
 def looked_at(tables: Mapping[Side, Table], scope: Scope) -> int:
