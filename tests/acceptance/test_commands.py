@@ -68,6 +68,7 @@ async def test_what_people_ask_for(rig: Rig, data_dir: Path) -> None:
     assert trail["verdict"]["sentence"] == "Safe on the ledger, in nobody's account."
     assert any("no customer could be named" in fact["what"] for fact in trail["facts"])
     assert any("waits for the claim" in fact["what"] for fact in trail["facts"])
+    assert trail["explanation"]["cause"] == "identifier-mismatch"
 
     status, out, err = await tillbridge("db", "totals", *where, "--format", "json", folder=data_dir)
     totals = {row["account"]: row["amount"] for row in json.loads(out)}
