@@ -23,7 +23,7 @@ from tillbridge.reconcile.reissue import report as told
 from tillbridge.reconcile.reissue import store
 from tillbridge.reconcile.reissue.model import WORKING, Item, Plan, State, Step, needs_second_person, unapproved
 from tillbridge.reconcile.reissue.plan import Planner, Ruling, check_approved, named
-from tillbridge.reconcile.reissue.reading import read_findings
+from tillbridge.reconcile.reissue.reading import Findings, read_findings
 from tillbridge.reconcile.reissue.run import Repair
 from tillbridge.stack.model import Stack
 from tillbridge.wiring import open_codes, open_database, open_repair
@@ -47,12 +47,13 @@ def reissue_group() -> None:
 @click.argument("findings", type=click.Path(path_type=Path))
 @BY
 @click.option("--limit", default="", metavar="AMOUNT", help="Above this a second person approves: one credit, or all.")
+@click.option("--incomplete", is_flag=True, help="Take the findings of a run that could not read every row.")
 @DATA_DIR
 @STACK
 @FORMAT
 def plan_command(
-    findings: Path, by: str, limit: str, data_dir: Path | None, stack: Path | None, form: str
-) -> None:  # fmt: skip
+    findings: Path, by: str, limit: str, *, incomplete: bool, data_dir: Path | None, stack: Path | None, form: str
+) -> None:
     """Who would get what from FINDINGS, on which evidence, and what needs a person. Changes no credit.
 
     The lower one of --limit and the map's [approval] counts; without either, every plan needs a second person. Exit
@@ -62,7 +63,9 @@ def plan_command(
     """
     settings = settings_with(data_dir, stack)
     the_map = read_stack(settings, secrets=False)
-    plan, items = run(_plan(settings, the_map, findings, by, _limit(limit, the_map)))
+    plan, items = run(
+        _plan(settings, the_map, read_findings(findings, incomplete=incomplete), by, _limit(limit, the_map))
+    )
     _show(plan, items, (), form)
     if form == "table":
         click.echo(_next(plan, items))
@@ -158,9 +161,8 @@ def report_command(plan: int | None, data_dir: Path | None, form: str) -> None:
 
 
 async def _plan(
-    settings: Settings, stack: Stack, file: Path, by: str, limit: Money | None
-) -> tuple[Plan, list[Item]]:  # fmt: skip
-    findings = read_findings(file)
+    settings: Settings, stack: Stack, findings: Findings, by: str, limit: Money | None
+) -> tuple[Plan, list[Item]]:
     async with open_database(settings) as db:
         planner = Planner(db, stack, await open_codes(settings, db), SystemClock())
         return await planner.make(findings, by, limit)

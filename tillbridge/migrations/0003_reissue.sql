@@ -15,8 +15,8 @@ CREATE TABLE reconcile.plan (
 );
 
 -- One finding of a plan, and what becomes of its credit. `credit` is an id of the ledger, or an outside platform's name
--- for it; blank where nobody knows it. `amount` is what it held when it was planned. `tries` counts the decisions of
--- persons: each begins anew, with keys of its own. `began_at` is when the work on it began, `frozen_version` the version
+-- for it; blank where nobody knows it. `amount` is what it held, and `version` its version, when it was planned. `tries`
+-- counts the decisions of persons: each begins anew, with keys of its own. `began_at` is when the work on it began, `frozen_version` the version
 -- that our freeze made. What was approved is told by `approved_print`: of an item that was changed since, it is another.
 CREATE TABLE reconcile.item (
     plan_id bigint NOT NULL REFERENCES reconcile.plan,
@@ -46,6 +46,7 @@ CREATE TABLE reconcile.item (
     approved_by text NOT NULL DEFAULT '',
     approved_print text NOT NULL DEFAULT '',
     tries integer NOT NULL DEFAULT 0,
+    version integer,
     began_at timestamptz,
     frozen_version integer,
     new_credit text NOT NULL DEFAULT '',

@@ -85,7 +85,7 @@ def needs_a_person(found: Found, credit: CreditNow, facts: Facts) -> Against | N
         return Against(Reason.PARTLY_SPENT, left)
     holds = Money(credit.balance, credit.currency)
     if found.amount != holds:
-        return Against(Reason.OTHER_AMOUNT, f"The findings say {found.amount}, the ledger says {holds}.")
+        return Against(Reason.OTHER_AMOUNT, f"The findings say {found.amount or 'no amount'}, the ledger says {holds}.")
     if not found.account_id:
         near = len(found.candidates)
         return Against(Reason.NO_ACCOUNT, f"{near} may be meant." if near else "")

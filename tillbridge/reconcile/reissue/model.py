@@ -152,8 +152,9 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One finding of a plan, and what becomes of its credit. `sentence` is the newest that was seen of it; `tries`
-    counts the decisions of persons about it; `vouched` means that a person looked where a channel cannot tell."""
+    """One finding of a plan, and what becomes of its credit. `sentence` is the newest that was seen of it; `version`
+    is the credit's when it was planned; `tries` counts the decisions of persons about it; `vouched` means that a person
+    looked where a channel cannot tell."""
 
     plan_id: int
     number: int
@@ -180,6 +181,7 @@ class Item:
     approved_by: str = ""
     approved_print: str = ""
     tries: int = 0
+    version: int | None = None
     began_at: datetime | None = None
     frozen_version: int | None = None
     new_credit: str = ""

@@ -6,7 +6,7 @@ to the credit since our freeze; else the freeze is taken back. What stands in fo
 was ours.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -81,7 +81,8 @@ class OurBook:
         now = await ledger.credit_now(self._db, UUID(item.credit))
         if now is None:
             return Against(Reason.UNKNOWN_CREDIT)
-        against = since_freeze(item, now, self._clock.now())
+        ids = await people.same_person(self._db, item.customer_id) if item.customer_id else ()
+        against = since_freeze(item, now, ids, self._clock.now())
         return against or Frozen(now.version, f"The ledger holds {item.money}, frozen, unspent and unheld.")
 
     async def void(self, item: Item, by: str) -> Reissued | Written | Against | Unsure:
@@ -176,8 +177,11 @@ class _Stopped(Exception):
         self.against = against
 
 
-def since_freeze(item: Item, now: CreditNow, at: datetime) -> Against | None:
-    """What speaks against reissuing a credit that we have frozen, as it stands now. Pure."""
+def since_freeze(item: Item, now: CreditNow, ids: Sequence[UUID], at: datetime) -> Against | None:
+    """What speaks against reissuing a credit that we have frozen, as it stands now: it must be as it was planned but
+    for our freeze. `ids` are those of the customer who is to get it. Pure."""
+    ours = now.version == item.frozen_version and now.state is Ledger.FROZEN
+    untouched = item.version is not None and now.version == item.version + 1
     balance = f"The ledger holds {Money(now.balance, now.currency)}."
     checks = (
         (now.state is Ledger.VOID, Reason.VOID, ""),
@@ -185,7 +189,8 @@ def since_freeze(item: Item, now: CreditNow, at: datetime) -> Against | None:
         (now.held > 0, Reason.HELD, f"{Money(now.held, now.currency)} of it is held."),
         (now.balance < item.amount, Reason.SPENT, balance),
         (now.balance > item.amount, Reason.CHANGED, balance),
-        (now.version != item.frozen_version or now.state is not Ledger.FROZEN, Reason.CHANGED, ""),
+        (now.owner is not None and now.owner not in ids, Reason.OTHER_OWNER, ""),
+        (not (ours and untouched), Reason.CHANGED, ""),
     )
     return next((Against(reason, seen) for holds, reason, seen in checks if holds), None)
 

@@ -34,7 +34,6 @@ from tillbridge.reconcile.reissue.model import (
     Reason,
     State,
     home_of,
-    needs_second_person,
     unapproved,
 )
 from tillbridge.reconcile.reissue.reading import Findings, Found
@@ -143,7 +142,7 @@ class Planner:
         return min(known, default=0)
 
     async def _judged(self, place: int, found: Found, by: str) -> Item:
-        item = _blank(place, found, by)
+        item = _blank(place, found, by, self._stack.retailer.currency)
         if against := other_mend(found):
             return _left(item, against)
         at = self._clock.now()
@@ -154,6 +153,7 @@ class Planner:
         item = replace(
             item, credit=str(credit.credit_id), last4=credit.code_last4, amount=credit.balance,
             currency=credit.currency,
+            version=credit.version,
         )  # fmt: skip
         facts = await self._facts(found, credit)
         against = against_credit(credit, facts, at) or needs_a_person(found, credit, facts)
@@ -233,6 +233,7 @@ class Planner:
             account_id=account.account_id,
             customer_id=account.customer_id,
             amount=credit.balance,
+            version=credit.version,
             decided_by=by,
             vouched=item.reason == Reason.SILENT,
         )
@@ -260,7 +261,8 @@ def named(by: str) -> str:
     return name
 
 
-def _blank(place: int, found: Found, by: str) -> Item:
+def _blank(place: int, found: Found, by: str, currency: str) -> Item:
+    amount = found.amount or Money(0, currency)
     return Item(
         plan_id=0,
         number=place,
@@ -271,8 +273,8 @@ def _blank(place: int, found: Found, by: str) -> Item:
         store=found.store,
         credit="",
         last4=found.code[-4:],
-        amount=max(found.amount.minor, 0),
-        currency=found.amount.currency,
+        amount=max(amount.minor, 0),
+        currency=amount.currency,
         system="",
         account_id="",
         customer_id=None,

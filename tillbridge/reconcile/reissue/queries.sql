@@ -7,8 +7,8 @@ VALUES ($1, $2, $3, $4, $5, $6) RETURNING plan_id;
 -- Keep an item of a plan. One whose credit is in another plan is not kept: that one is to be left.
 INSERT INTO reconcile.item (
     plan_id, number, finding_id, class, cause, transaction_id, store, credit, last4, amount, currency, system, account_id,
-    customer_id, state, reason, sentence, evidence, candidates, planned_by
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+    customer_id, state, reason, sentence, evidence, candidates, planned_by, version
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 ON CONFLICT (credit) WHERE state <> 'left' AND credit <> '' DO NOTHING;
 
 -- name: note
@@ -68,7 +68,7 @@ WITH decided AS (
     UPDATE reconcile.item SET
         state = $3, reason = $4, sentence = $5, system = $6, account_id = $7, customer_id = $8, amount = $9,
         decided_by = $10, vouched = $11, approved_by = '', approved_print = '', tries = tries + 1, began_at = NULL,
-        frozen_version = NULL
+        frozen_version = NULL, version = $14
     WHERE plan_id = $1 AND number = $2 AND state = 'person' AND tries = $13
     RETURNING plan_id, number
 )

@@ -25,7 +25,8 @@ _MEND: Final = "Name the findings.json of 'tillbridge reconcile --out DIR'."
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a plan needs of a finding. `code` is a credit's code, or its id where a live hub told of it; `account_id` is
-    the account that the identifiers prove, or our own id of the customer."""
+    the account that the identifiers prove, or our own id of the customer; `amount` is None where no currency
+    is known."""
 
     finding_id: str
     kind: Class
@@ -33,7 +34,7 @@ class Found:
     code: str
     transaction_id: str
     store: str
-    amount: Money
+    amount: Money | None
     action: str
     account_id: str
     evidence: Sequence[dict[str, Any]]
@@ -78,30 +79,35 @@ class _One(Struct):
 
 class _Head(Struct):
     format: int
+    status: str = ""
 
 
 class _Whole(Struct):
     findings: list[_One]
 
 
-def read_findings(file: Path) -> Findings:
-    """The findings of a file. Raises BadInput when it is missing, something else, or of another form."""
+def read_findings(file: Path, *, incomplete: bool = False) -> Findings:
+    """The findings of a file. Raises BadInput when it is missing, something else, of another form, or of a run that
+    could not read all of its sides, unless `incomplete` says to take those."""
     try:
         if file.stat().st_size > BYTES_MAX:
             raise BadInput(str(file), f"it has more than {BYTES_MAX // 1024 // 1024} MiB", _MEND)
         content = file.read_bytes()
     except OSError as error:
         raise BadInput(str(file), f"it cannot be read ({error.strerror})", _MEND) from error
-    return findings_of(file.name, content)
+    return findings_of(file.name, content, incomplete=incomplete)
 
 
-def findings_of(name: str, content: bytes) -> Findings:
+def findings_of(name: str, content: bytes, *, incomplete: bool = False) -> Findings:
     """The findings in a file's bytes. Raises BadInput that names the place and the mend."""
     try:
         head = msgspec.json.decode(content, type=_Head)
         if head.format != FORMAT:
             problem = f"it is of form {head.format}, and this version reads form {FORMAT}"
             raise BadInput(name, problem, "Run 'tillbridge reconcile' of this version again.")
+        if head.status == "incomplete" and not incomplete:
+            problem = "its run could not read every row, so what looks lost may stand in one of those"
+            raise BadInput(name, problem, "Mend the rows of unreadable.csv and reconcile again, or add --incomplete.")
         whole = msgspec.json.decode(content, type=_Whole)
     except msgspec.ValidationError as error:
         raise BadInput(name, f"it is no file of findings: {str(error).rstrip('.')}", _MEND) from error
@@ -118,7 +124,7 @@ def _found(name: str, place: int, one: _One) -> Found:
     except ValueError as error:
         raise BadInput(f"{field}.class", str(error), "Run 'tillbridge reconcile' of this version again.") from error
     try:
-        amount = parse(one.amount, one.currency)
+        amount = parse(one.amount, one.currency) if one.currency else None
     except AmountFault as fault:
         raise BadInput(
             f"{field}.amount", str(fault), 'Amounts are decimals such as "25.00", currencies ISO 4217.'

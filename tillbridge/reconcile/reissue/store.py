@@ -30,6 +30,7 @@ async def keep_item(tx: Tx, item: Item, at: datetime) -> bool:
         _Q["keep_item"], item.plan_id, item.number, item.finding_id, item.kind, item.cause, item.transaction_id,
         item.store, item.credit, item.last4, item.amount, item.currency, item.system, item.account_id, item.customer_id,
         item.state.value, item.reason, item.sentence, list(item.evidence), list(item.candidates), item.planned_by,
+        item.version,
     )  # fmt: skip
     if kept:
         await tx.execute(
@@ -91,7 +92,15 @@ async def decide(tx: Db | Tx, decided: Item, at: datetime) -> bool:
     """A person decided on an item, which is handed in as it is to be; False when it does not wait any more, or
     somebody decided at the same moment. Raises DatabaseError."""
     said = (decided.state.value, decided.reason, decided.sentence, decided.system, decided.account_id)
-    about = (decided.customer_id, decided.amount, decided.decided_by, decided.vouched, at, decided.tries)
+    about = (
+        decided.customer_id,
+        decided.amount,
+        decided.decided_by,
+        decided.vouched,
+        at,
+        decided.tries,
+        decided.version,
+    )
     return await tx.execute(_Q["decide"], decided.plan_id, decided.number, *said, *about) > 0
 
 
