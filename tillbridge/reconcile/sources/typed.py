@@ -7,7 +7,7 @@ way reads it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, reduce
-from operator import and_
+from operator import and_, or_
 from typing import Final
 
 import ibis
@@ -26,6 +26,7 @@ BLANK: Final = "blank"
 RAW: Final = "raw_"
 """What stands before our column for its text as it came."""
 
+_SAID: Final = r"[^ ]"
 _CODE: Final = r"^[0-9A-Za-z -]*$"
 _AMOUNT: Final = r"^[0-9]{1,10}(\.[0-9]{1,4})?$"
 _MOMENT: Final = (
@@ -60,19 +61,22 @@ def typed(table: Table, side: Side, layout: Layout) -> Table:
     raw = columns_of(table, side, layout)
     read = [name for name in COLUMNS[side] if name in table.columns and name not in layout.fixed]
     texts = {name: _text(value) for name, value in raw.items() if isinstance(value, StringValue)}
+    texts_read = [name for name in read if name in texts]
     cleaned = table.select(
         row=table.row.cast("int64"),
         **{name: texts.get(name, value) for name, value in raw.items()},
         **{f"{RAW}{name}": raw[name] for name in read},
     )
-    return _valued(_prepared(cleaned), side, read)
+    return _valued(_prepared(cleaned, texts_read), side, read)
 
 
 def _text(value: StringValue) -> StringValue:
-    return value.fill_null("").strip()
+    # Stripping is slow, and hardly a cell needs it. Other space than blanks makes a row doubtful anyway.
+    value = value.fill_null("")
+    return (value.startswith(" ") | value.endswith(" ")).ifelse(value.strip(), value)
 
 
-def _prepared(table: Table) -> Table:
+def _prepared(table: Table, read: Sequence[str]) -> Table:
     """Codes and currencies as they are compared; whole numbers as texts where texts are expected."""
     texts = {
         name: table[name].cast("string").fill_null("")
@@ -80,12 +84,25 @@ def _prepared(table: Table) -> Table:
         if name not in TIMES | AMOUNTS | {"row"} and not name.startswith(RAW) and not table[name].type().is_string()
     }
     table = table.mutate(**texts) if texts else table
-    code = table.code
-    return table.mutate(
-        currency=table.currency.upper(),
+    code, currency = table.code, table.currency.upper()
+    # What several expressions need is a column of its own, so that it is worked out once.
+    table = table.mutate(
+        currency=currency,
+        decimals=_decimals(currency),
         code_plain=code.re_search(_CODE),
         code=code.upper().replace(" ", "").replace("-", ""),
+        whole=ibis.literal("").join([table[f"{RAW}{name}"] for name in read]),
     )
+    return table.mutate(
+        **{f"power_{name}": _power(table.decimals - _after_point(table[name])) for name in AMOUNTS & set(table.columns)}
+    )
+
+
+def _after_point(value: Value) -> IntegerValue:
+    """How many digits stand behind the point of a text; none of a number."""
+    if not isinstance(value, StringValue):
+        return ibis.literal(0)
+    return ibis.greatest(value.length() - value.concat(".").find(".") - 1, 0)
 
 
 def _valued(table: Table, side: Side, read: Sequence[str]) -> Table:
@@ -96,14 +113,14 @@ def _valued(table: Table, side: Side, read: Sequence[str]) -> Table:
         values[name] = value
         plain += sure
     plain += _rules(table, values, side)
-    texts = [table[name] for name in read if table[name].type().is_string()]
-    whole = reduce(lambda one, other: one.concat(other), texts, ibis.literal(""))
-    others = [table[name].isnull() for name in read if not table[name].type().is_string()]
-    plain.append(whole.length() <= LONGEST)
+    numbers = [raw for name in read if not (raw := table[f"{RAW}{name}"]).type().is_string()]
+    odd = reduce(or_, (table.whole.contains(one) for one in "\t\n\v\f\r"), table.whole.re_search(r"\x00"))
+    plain += [table.whole.length() <= LONGEST, ~odd]
+    blank = reduce(and_, (raw.isnull() for raw in numbers), ~table.whole.re_search(_SAID))
     kept = {f"{RAW}{name}": table[f"{RAW}{name}"] for name in read}
     return table.select(
         "row",
-        **{PLAIN: reduce(and_, plain).fill_null(False), BLANK: reduce(and_, others, whole == "")},
+        **{PLAIN: reduce(and_, plain).fill_null(False), BLANK: blank},
         **values,
         **kept,
     )
@@ -113,7 +130,7 @@ def _value(table: Table, name: str) -> tuple[Value, list[BooleanValue]]:
     """A column's values, and when they are sure."""
     value = table[name]
     if name in AMOUNTS:
-        return _minor(value, table.currency)
+        return _minor(value, table[f"power_{name}"], table.currency)
     if name in TIMES:
         return _moment(value)
     if name in CLOSED:
@@ -127,20 +144,14 @@ def _value(table: Table, name: str) -> tuple[Value, list[BooleanValue]]:
     return value, []
 
 
-def _minor(value: Value, currency: StringValue) -> tuple[Value, list[BooleanValue]]:
-    """Minor units: of a text by taking out the point, of a number by its currency's decimals."""
-    decimals = _decimals(currency)
+def _minor(value: Value, power: IntegerValue, currency: StringValue) -> tuple[Value, list[BooleanValue]]:
+    """Minor units: the digits of a text, or a number, times a power of ten; it is null where the text is too fine."""
     if not isinstance(value, StringValue):
-        scaled = value.try_cast("decimal(24, 9)") * _power(decimals).cast("decimal(5, 0)")
+        scaled = value.try_cast("decimal(24, 9)") * power.cast("decimal(5, 0)")
         whole = scaled.try_cast("int64")
-        small = value.isnull() | ((value >= 0) & (value < 10**10) & (scaled == whole))
-        return whole, [small, value.isnull() | (currency != "")]
-    point = value.find(".")
-    shift = decimals - (point < 0).ifelse(0, value.length() - point - 1)
-    whole = value.replace(".", "").try_cast("int64") * _power(shift)
-    blank = value == ""
-    sure = value.re_search(_AMOUNT) & (shift >= 0) & (currency != "")
-    return blank.ifelse(ibis.null("int64"), whole), [blank | sure]
+        return whole, [value.isnull() | ((value >= 0) & (value < 10**10) & (scaled == whole) & (currency != ""))]
+    whole = value.replace(".", "").try_cast("int64") * power
+    return whole, [(value == "") | (value.re_search(_AMOUNT) & power.notnull() & (currency != ""))]
 
 
 def _decimals(currency: StringValue) -> IntegerValue:
@@ -150,7 +161,9 @@ def _decimals(currency: StringValue) -> IntegerValue:
 
 
 def _power(shift: IntegerValue) -> IntegerValue:
-    return ibis.cases(*((shift == place, power) for place, power in enumerate(_POWERS)), else_=1).cast("int64")
+    """Ten to the power of 0 to 4; null of anything else."""
+    powers = ((shift == place, ibis.literal(power, "int64")) for place, power in enumerate(_POWERS))
+    return ibis.cases(*powers, else_=ibis.null("int64"))
 
 
 def _moment(value: Value) -> tuple[Value, list[BooleanValue]]:
