@@ -1,51 +1,61 @@
-"""`tillbridge`: the commands, one file per group."""
+"""`tillbridge`: the commands, one file per group. A command is loaded when it is asked for: none waits for what another
+one needs."""
 
 import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
 
 import click
 
-from tillbridge.cli.balance import balance_command
-from tillbridge.cli.bench import bench_group
-from tillbridge.cli.db import db_group
-from tillbridge.cli.demo import demo_command
-from tillbridge.cli.init import init_command
-from tillbridge.cli.key import key_group
 from tillbridge.cli.logs import set_up
-from tillbridge.cli.map import map_group
-from tillbridge.cli.reissue import reissue_group
-from tillbridge.cli.replay import replay_group
-from tillbridge.cli.serve import serve_command, work_command
-from tillbridge.cli.simulate import simulate_command
-from tillbridge.cli.trail import trail_command
 from tillbridge.kernel.errors import TillbridgeError
 from tillbridge.kernel.settings import read_log_settings
 
+COMMANDS: Final[Mapping[str, str]] = {
+    "demo": "demo:demo_command",
+    "init": "init:init_command",
+    "serve": "serve:serve_command",
+    "work": "serve:work_command",
+    "db": "db:db_group",
+    "key": "key:key_group",
+    "map": "map:map_group",
+    "reconcile": "reconcile:reconcile_command",
+    "reissue": "reissue:reissue_group",
+    "replay": "replay:replay_group",
+    "balance": "balance:balance_command",
+    "trail": "trail:trail_command",
+    "simulate": "simulate:simulate_command",
+    "bench": "bench:bench_group",
+}
+"""Every command, with the file of this package and the name in it that it lies under; in the order they are listed."""
 
-@click.group()
+
+class Commands(click.Group):
+    """A group whose commands are loaded one by one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of COMMANDS."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name; None when there is none."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"tillbridge.cli.{module}"), name)
+        return command
+
+
+@click.group(cls=Commands)
 @click.version_option(package_name="tillbridge", prog_name="tillbridge")
 def commands() -> None:
     """The hub between a retailer's registers and its online accounts.
 
     Try it: tillbridge demo
     """
-
-
-for _command in (
-    demo_command,
-    init_command,
-    serve_command,
-    work_command,
-    db_group,
-    key_group,
-    map_group,
-    reissue_group,
-    replay_group,
-    balance_command,
-    trail_command,
-    simulate_command,
-    bench_group,
-):
-    commands.add_command(_command)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ their rows put together, asks the directory whose they are, and has each case ex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 import ibis
@@ -62,6 +63,17 @@ def looked_at(tables: Mapping[Side, Table], scope: Scope) -> int:
     born = tables[side][column]
     inside = (born >= ibis.literal(scope.since)) & (born <= ibis.literal(scope.until))
     return int(tables[side].filter(inside).count().execute())
+
+
+def newest(tables: Mapping[Side, Table]) -> datetime | None:
+    """When the newest sale or credit that was read came into being."""
+    found = [
+        tables[side].agg(newest=tables[side][column].max())
+        for side, column in ((Side.PLATFORM, "issued_at"), (Side.POS, "occurred_at"))
+        if side in tables
+    ]
+    moments = [row["newest"] for table in found for row in rows.rows(table.to_pyarrow())]
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def _with_codes(tables: Mapping[Side, Table]) -> Mapping[Side, Table]:
