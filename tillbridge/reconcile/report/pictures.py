@@ -33,6 +33,7 @@ _TONE: Final[Mapping[Risk, Tone]] = {
     "none": "rest",
 }
 _LONGEST: Final = 1000
+_SEEN: Final = 6
 _STORES_MAX: Final = 15
 _DAYS_MAX: Final = 92
 _COLUMNS_MAX: Final = 200
@@ -153,15 +154,16 @@ def _bars(named: Iterable[tuple[str, Tally]]) -> tuple[Bar, ...]:
 
 
 def _parts(tally: Tally, most: int) -> Iterator[Part]:
-    """The parts end to end; what is there at all is long enough to be seen."""
+    """The parts end to end; what is there at all is long enough to be seen, at the cost of the longest."""
+    numbers = {tone: sum(count for risk, count in tally.risks.items() if _TONE[risk] == tone) for tone in TONES}
+    lengths = {tone: max(number * _LONGEST // most, _SEEN) for tone, number in numbers.items() if number}
+    over = sum(lengths.values()) - _LONGEST
+    if over > 0:
+        lengths[max(lengths, key=lambda tone: lengths[tone])] -= over
     start = 0
-    for tone in TONES:
-        number = sum(count for risk, count in tally.risks.items() if _TONE[risk] == tone)
-        if number:
-            length = max(number * _LONGEST // most, 6)
-            length = min(length, _LONGEST - start)
-            yield Part(tone, start, length)
-            start += length
+    for tone, length in lengths.items():
+        yield Part(tone, start, length)
+        start += length
 
 
 def _together(tallies: Iterable[Tally]) -> Tally:

@@ -28,6 +28,7 @@ FINDING_COLUMNS: Final = tuple(
 UNREADABLE_COLUMNS: Final = tuple("side file row name field problem mend".split())
 """The columns of unreadable.csv."""
 
+_PLAIN: Final = re.compile("[^\\s=+\\-@\uff1d\uff0b\uff0d\uff20;\"'\x00-\x1f\x7f][^;\x00-\x1f\x7f]*")
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]+")
 _FORMULA: Final = re.compile("(?:^|;)[\\s\"']*(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
@@ -72,7 +73,7 @@ def cell(text: str) -> str:
     spreadsheets begin a new cell; line ends and other controls become a space. Numbers stay as they are, and so does
     every code and receipt made of letters and digits. findings.json has each text untouched.
     """
-    if _NUMBER.fullmatch(text):
+    if not text or _PLAIN.fullmatch(text) or _NUMBER.fullmatch(text):
         return text
     return _FORMULA.sub(lambda lead: f"{lead.group()}'", _CONTROL.sub(" ", text))
 

@@ -1,4 +1,4 @@
-"""summary.json: what was read and what came of it, counted every way. For monitoring and for comparing two runs. Pure."""
+"""summary.json: what was read and what came of it, counted every way; for monitoring, and to compare two runs. Pure."""
 
 import json
 from typing import Any

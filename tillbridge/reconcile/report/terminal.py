@@ -118,9 +118,10 @@ def _read(run: Run) -> Iterator[RenderableType]:
     """What was compared: without it, `nothing found` says nothing."""
     zone = ZoneInfo(run.time_zone)
     cut = run.cut
+    when = f"from {minute(cut.since, zone)} to {minute(cut.until, zone)}, as of {minute(cut.as_of, zone)}"
     yield Text(
-        f"Looked at {counted(run.looked_at, 'credit')} from {minute(cut.since, zone)} to {minute(cut.until, zone)}, as "
-        f"of {minute(cut.as_of, zone)} ({zone_words(zone, cut.as_of)}); {run.matched:,} agree on all sides that were read."
+        f"Looked at {counted(run.looked_at, 'credit')} {when} ({zone_words(zone, cut.as_of)}); "
+        f"{run.matched:,} agree on all sides that were read."
     )
     for side in run.sides:
         broken = f", {side.bad_rows:,} unreadable" if side.bad_rows else ""

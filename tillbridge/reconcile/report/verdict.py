@@ -22,7 +22,10 @@ _SAFETY: Final[Mapping[Risk, tuple[str, str]]] = {
         "credit is there, and its customer cannot spend it",
         "credits are there, and their customers cannot spend them",
     ),
-    "books": ("credit can be spent as it should, and the books lack it", "credits can be spent, and the books lack them"),
+    "books": (
+        "credit can be spent as it should, and the books lack it",
+        "credits can be spent, and the books lack them",
+    ),
     "none": ("credit is on its way and needs nobody", "credits are on their way and need nobody"),
 }
 
@@ -84,8 +87,7 @@ def unread_sides(run: Run) -> str:
     missing = [SIDES[side] for side in Side if all(read.side is not side for read in run.sides)]
     if not missing:
         return ""
-    were = "were" if len(missing) > 1 or missing[0].endswith("s") else "was"
-    return f"Not compared, because not given: {listed(missing)}. What only {'they' if were == 'were' else 'it'} could tell is not in here."
+    return f"Not compared, because not given: {listed(missing)}. What only they could tell is not in here."
 
 
 def incomplete(run: Run) -> str:

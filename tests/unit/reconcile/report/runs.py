@@ -138,7 +138,9 @@ def _one(place: int, kind: Class, cause: Cause | None, chance: Random, currencie
         evidence=(
             Evidence(at, "pos", f"issued it, refund, receipt T{place:011}, store 002, register 1, by op24"),
             Evidence(at, "platform", f"credit C{place:09} is active, all of it left, of nobody"),
-            Evidence(at + timedelta(hours=13), "erp-web", "should have delivered it by now; ERP is the last that has it"),
+            Evidence(
+                at + timedelta(hours=13), "erp-web", "should have delivered it by now; ERP is the last that has it"
+            ),
         ),
         action=mend_for(kind, cause),
         risk=risk_of(kind, cause, spent_less_online=False),
