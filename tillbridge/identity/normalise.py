@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from tillbridge.identity.model import NOUNS, Given, Heard, Kind, Normal, Unusable
 from tillbridge.identity.particulars import particulars
@@ -36,6 +36,7 @@ _SHORT: Final = frozenset(["", *"x xx xxx xxxx n na nil no non tbd test testing 
 _PUNCTUATION: Final = re.compile(r"[\W_]+")
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _EXTENSION_WORDS: Final = frozenset("x ext extn extension tel".split())
+_PLAIN_LOCAL: Final = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*", re.ASCII)
 _CARD_GAPS: Final = re.compile(r"[\s\-\u2010-\u2015]+")
 _UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _RUNS: Final = ("01234567890123456789", "12345678901234567890", "98765432109876543210")
@@ -68,12 +69,14 @@ def email(raw: str) -> Normal | Unusable:
     local, _, domain = text.casefold().rpartition("@")
     if _bare(local) in _NOTHING or (_stands_for_nothing(local) and _stands_for_nothing(domain.partition(".")[0])):
         return _placeholder(Kind.EMAIL, raw, text)
-    try:
-        checked = validate_email(text, check_deliverability=False)
-    except EmailNotValidError:
+    # A plain local part is in order at any domain: of millions of addresses only the few domains are looked into.
+    name, at, host = text.rpartition("@")
+    plain = bool(at) and _PLAIN_LOCAL.fullmatch(name) is not None
+    checked = _at_domain(host) if plain else _checked(text)
+    if checked is None:
         return Unusable(Kind.EMAIL, raw, False, f"{_quoted(text)} is no valid e-mail address")
     # Lower case and not casefold(): that one would make two mailboxes one (straße, strasse).
-    return Normal(Kind.EMAIL, raw, f"{checked.local_part.lower()}@{checked.domain}")
+    return Normal(Kind.EMAIL, raw, f"{(name if plain else checked.local_part).lower()}@{checked.domain}")
 
 
 @lru_cache(REMEMBERED)
@@ -131,6 +134,19 @@ def passes_luhn(digits: str) -> bool:
         step = int(digit) << (place % 2)
         total += step - 9 if step > 9 else step
     return total % 10 == 0
+
+
+@lru_cache(REMEMBERED)
+def _at_domain(host: str) -> ValidatedEmail | None:
+    """What is known of every address with a plain local part at this domain."""
+    return _checked(f"a@{host}")
+
+
+def _checked(address: str) -> ValidatedEmail | None:
+    try:
+        return validate_email(address, check_deliverability=False)
+    except EmailNotValidError:
+        return None
 
 
 def _number(text: str, country: str) -> str | None:

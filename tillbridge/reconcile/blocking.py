@@ -63,7 +63,7 @@ def met(persons: ir.Table, heard: Sequence[Heard]) -> ir.Table:
 
 
 def keys_of(heard: Heard) -> frozenset[str]:
-    """All keys to look for: those of `nearness`, each with its kind, the values themselves, and two more: for another domain
+    """All keys to look for: those of `nearness` with their kind, the values, and two more: for another domain
     altogether (`local`), and for a wrong digit in a loyalty id."""
     return frozenset(chain.from_iterable(map(_keys_of, heard.usable)))
 

@@ -42,7 +42,7 @@ from tillbridge.reconcile.sieve import COLUMN
 ALIKE_MIN: Final = 70
 """Nobody is shown none of whose identifiers is as like as this: any two phones of one town are 60 of 100 alike."""
 
-SPARE: Final = 3
+SPARE: Final = 1
 """How many more are compared exactly than are wanted: plain values may put one a place too high."""
 
 _NOT_OURS: Final = datetime.min.replace(tzinfo=UTC)

@@ -1,6 +1,7 @@
 """One spelling for each identifier, and a reason for each that cannot be used."""
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 
@@ -177,3 +178,33 @@ def test_all_of_a_request_is_heard() -> None:
         (Kind.EMAIL, "ada@example.org"),
     ]
     assert [(one.kind, one.blank) for one in heard.unusable] == [(Kind.ACCOUNT, True), (Kind.PHONE, True)]
+
+
+@given_any(
+    st.from_regex(r"[A-Za-z0-9_+.ü\" -]{1,66}", fullmatch=True) | st.text(max_size=8),
+    st.sampled_from(
+        (
+            "example.com",
+            "EXAMPLE.com",
+            "xn--bcher-kva.example.com",
+            "bücher.example.com",
+            "localhost",
+            "a..com",
+            "-a.com",
+        )
+    )
+    | st.text("ab.-@", max_size=8),
+)
+def test_a_domain_that_is_remembered_changes_no_answer(local: str, domain: str) -> None:
+    """The answer for an address is the library's, whatever way it went."""
+    raw = f"{local}@{domain}"
+    answer = normalise.email(raw)
+    try:
+        checked = validate_email(raw.strip(), check_deliverability=False)
+    except EmailNotValidError:
+        assert isinstance(answer, Unusable)
+        return
+    if isinstance(answer, Normal):
+        assert answer.value == f"{checked.local_part.lower()}@{checked.domain}"
+    else:
+        assert "no valid e-mail" not in answer.sentence
