@@ -14,14 +14,19 @@ import pytest
 
 from tests.acceptance.test_simulate import Town
 from tests.acceptance.town import open_town, someone
-from tillbridge.diagnose.model import Side
+from tillbridge.diagnose.model import Class, Finding, Side
+from tillbridge.diagnose.view import Scope
+from tillbridge.diagnose.way import way_of
 from tillbridge.kernel.clock import SystemClock
 from tillbridge.kernel.errors import BadInput
 from tillbridge.ledger import store as ledger
 from tillbridge.reconcile.columns import SCHEMAS
+from tillbridge.reconcile.engine import open_engine
 from tillbridge.reconcile.live.codes import learn_codes
+from tillbridge.reconcile.live.ports import ListingFault, Page
 from tillbridge.reconcile.live.stage import HUB, Live, stage
 from tillbridge.reconcile.model import Cut, SideRead
+from tillbridge.reconcile.run import Home, find
 from tillbridge.simulate.directory import Account
 from tillbridge.simulate.faults import Delay, Faults, Often, Refuse
 from tillbridge.simulate.receipt import Identifiers
@@ -257,3 +262,53 @@ async def test_a_system_without_a_way_to_ask_it_wants_a_file(staging: Staging) -
     staging.live = replace(staging.live, listers={})
     with pytest.raises(BadInput, match=r"web cannot be asked for its credits.*as a file instead"):
         await staging.read(Side.STOREFRONT, "web")
+
+
+async def test_a_listing_that_breaks_off_leaves_the_run_incomplete(staging: Staging) -> None:
+    first = Page(({"account_id": "A1"}, {"account_id": "A2", "code": "X1", "available": "1,5", "currency": "USD"}), "2")
+
+    class Broken:
+        """One page, and then the line is dead."""
+
+        async def list_credits(self, after: str, limit: int) -> Page:
+            if after:
+                raise ListingFault("it cannot be reached", "Ask again.", passing=True)
+            return first
+
+    staging.live = replace(staging.live, listers={"web": Broken()})
+    read, rows = await staging.read(Side.STOREFRONT, "web")
+    assert [row["account_id"] for row in rows] == ["A1"]
+    assert [(one.file, one.row, one.name, one.field) for one in read.bad] == [
+        ("web", 2, "A2", "available"),
+        ("web", 0, "", ""),
+    ]
+    assert read.bad[1].problem == "the listing broke off after 2 rows: it cannot be reached"
+
+
+async def test_four_live_sides_agree_until_something_fails(staging: Staging) -> None:
+    town = staging.town
+    for number in range(3):
+        await town.ring(Identifiers(email=someone(town, number).email))
+    await town.settled()
+    await town.retailer.web.order(someone(town).account_id, "30.00", "USD")
+    await town.settled()
+    assert await reconciled(staging) == []
+    town.retailer.set_faults({"web": Faults(reject_currency=("USD",))})
+    receipt = await town.ring(Identifiers(email=someone(town).email))
+    await town.settled()
+    (found,) = await reconciled(staging)
+    assert (found.kind, found.code, found.store) == (Class.ORPHAN, key(receipt.credit_id), "006")
+
+
+async def reconciled(staging: Staging) -> list[Finding]:
+    """What the four live sides come to, an hour later."""
+    now = SystemClock().now()
+    cut = Cut(now - DAY, now, now)
+    files = {}
+    for side, name in ((Side.POS, HUB), (Side.PLATFORM, HUB), (Side.STOREFRONT, "web"), (Side.ERP, "erp")):
+        _, files[side] = await stage(side, name, staging.live, cut, staging.folder, None, no_pause)
+    with open_engine("duckdb", staging.folder) as con:
+        tables = {side: con.read_parquet(path) for side, path in files.items()}
+        way = way_of(staging.live.stack, frozenset(Side))
+        scope = Scope(cut.since, cut.until, now + DAY / 24, way, frozenset(Side))
+        return find(tables, scope, Home(), con)
