@@ -20,8 +20,12 @@ def all_commands() -> Iterator[tuple[str, click.Command]]:
 def _below(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     yield name, command
     if isinstance(command, click.Group):
-        for word, inner in command.commands.items():
-            yield from _below(f"{name} {word}", inner)
+        context = click.Context(command)
+        # A group names its commands in the order in which it lists them; ours loads each when it is asked for it.
+        for word in command.list_commands(context):
+            inner = command.get_command(context, word)
+            if inner is not None:
+                yield from _below(f"{name} {word}", inner)
 
 
 def reference() -> str:
