@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import ibis
 import phonenumbers
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from phonenumbers import PhoneMetadata, PhoneNumberFormat
 
+from tests.unit.reconcile.profiles import table
 from tillbridge.diagnose.model import Side
 from tillbridge.identity import normalise
 from tillbridge.identity.model import Given, Key, Kind, Normal
@@ -98,25 +98,6 @@ PEOPLE = st.builds(
 )
 
 
-def table(profiles: Sequence[Given]) -> pa.Table:
-    """The storefront's side, one row for each."""
-    rows = [
-        {
-            "row": number,
-            "account_id": one.account_id,
-            "email": one.email,
-            "phone": one.phone,
-            "loyalty_id": one.loyalty_id,
-            "code": "",
-            "available": 0,
-            "currency": "",
-            "updated_at": None,
-        }
-        for number, one in enumerate(profiles, start=2)
-    ]
-    return pa.Table.from_pylist(rows, SCHEMAS[Side.STOREFRONT])
-
-
 def normalised_all(profiles: Sequence[Given], keys: set[Key]) -> dict[Key, set[str]]:
     """Who holds what, by normalising everything: slow, and without a sieve."""
     holders: dict[Key, set[str]] = {}
@@ -127,8 +108,8 @@ def normalised_all(profiles: Sequence[Given], keys: set[Key]) -> dict[Key, set[s
     return holders
 
 
-@given(st.lists(PEOPLE, max_size=12), st.lists(PEOPLE, min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None)
+@given(st.lists(PEOPLE, max_size=25), st.lists(PEOPLE, min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
 def test_nobody_is_dropped(profiles: list[Given], asked: list[Given]) -> None:
     con = ibis.duckdb.connect()
     keys = {normal.key for one in asked for normal in normalise.given(one, "US").usable}
