@@ -132,7 +132,8 @@ class Shop:
     def finding(self, credit: UUID | str, amount: str = "25.00", /, **more: Any) -> dict[str, Any]:
         self._numbers += 1
         return {
-            "finding_id": f"F-{self._numbers}", "class": more.pop("kind", "orphan"), "cause": "lost-in-hop", "code": str(credit),
+            "finding_id": f"F-{self._numbers}", "class": more.pop("kind", "orphan"), "cause": "lost-in-hop",
+            "code": str(credit),
             "transaction_id": "", "store": "006", "amount": amount, "currency": "USD", "account_id": "A1",
             "action": "Void and reissue it.", "evidence": [{"at": None, "source": "pos", "fact": "Sold."}], **more,
         }  # fmt: skip
