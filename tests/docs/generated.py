@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.docs import books, commands, interface, picture, verify, watch
+from tests.docs import books, causes, commands, interface, picture, verify, watch
 from tests.docs.pages import DOCS
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
@@ -37,6 +37,11 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "metrics": watch.metrics,
     "alerts": watch.alerts,
     "map-criteria": books.map_criteria,
+    "classes": causes.classes,
+    "causes": causes.causes,
+    "complaints": causes.complaints,
+    "risks": causes.risks,
+    "listing-fields": causes.listing_fields,
 }
 """What is made, by the name that its markers carry."""
 

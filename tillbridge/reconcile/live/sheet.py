@@ -16,7 +16,7 @@ from tillbridge.reconcile.model import BadRow, SideRead
 BAD_MAX: Final = 100
 """How many rows that cannot be read are named; the others are counted."""
 
-GROUP: Final = 50_000
+GROUP: Final = 20_000
 """Rows that are gathered before they are written."""
 
 
