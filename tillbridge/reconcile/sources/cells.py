@@ -1,5 +1,5 @@
-"""One row of texts to one row of values, or the first thing that is wrong with it. This is the truth on what a row says:
-the quick way in columns may only answer what this answers."""
+"""One row of texts to one row of values, or the first thing that is wrong with it. This is the truth on what a row
+says: the quick way in columns may only answer what this answers."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -32,8 +32,8 @@ ENCODINGS: Final = tuple(
 class Layout:
     """How a file is read.
 
-    `fixed` is what is the same in every row, and `values` are words of theirs (in small letters) that stand for words of
-    ours, both by our column. Blank `delimiter` and `encoding` are found out; a blank `time_zone` means that a time
+    `fixed` is what is the same in every row, and `values` are words of theirs (in small letters) that stand for words
+    of ours, both by our column. Blank `delimiter` and `encoding` are found out; a blank `time_zone` means that a time
     without an offset cannot be read; a blank `sheet` is the workbook's first.
     """
 

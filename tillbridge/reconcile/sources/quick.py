@@ -60,7 +60,8 @@ def stage(reader: pa.RecordBatchReader, side: Side, layout: Layout, target: Path
 
 def regular(path: Path, start: int, delimiter: bytes) -> bool | None:
     """Whether the last line has its end; None where quotes, line ends or NUL characters are not as every reader of CSV
-    understands them alike, or where lines between others are blank."""
+    understands them alike, or where lines between others are blank, or where a cell has line breaks: it may be a quote
+    that was never closed, and swallows rows."""
     end = _end(path)
     odd = 0
     between = np.frombuffer(delimiter + b'\n\r"', np.uint8)
@@ -74,6 +75,9 @@ def regular(path: Path, start: int, delimiter: bytes) -> bool | None:
             if (here == _NUL).any() or not _lines_regular(here, data):
                 return None
             quotes = np.flatnonzero(here == _QUOTE)
+            inside = (np.searchsorted(quotes, np.flatnonzero(here == _LINE)) + odd) & 1
+            if inside.any():
+                return None
             opening, closing = quotes[odd::2], quotes[1 - odd :: 2]
             if not np.isin(data[opening], between).all() or not np.isin(data[closing + 2], between).all():
                 return None
@@ -126,7 +130,7 @@ class _Stream:
         return pacsv.open_csv(
             self.path,
             read_options=pacsv.ReadOptions(column_names=names, skip_rows=1, block_size=_BLOCK),
-            parse_options=pacsv.ParseOptions(delimiter=self.header.delimiter, newlines_in_values=True),
+            parse_options=pacsv.ParseOptions(delimiter=self.header.delimiter, newlines_in_values=False),
             convert_options=pacsv.ConvertOptions(
                 include_columns=included,
                 column_types=dict.fromkeys(included, pa.string()),

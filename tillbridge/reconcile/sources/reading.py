@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import ibis
+import pyarrow as pa
 from ibis import _
 from ibis.expr.types import Table
 
@@ -136,18 +137,19 @@ def _with_doubtful(
         usable += int(one["sure"])
         if one["sure"] + one["blank"] < one["all"]:
             target = staging / f"{side}-mended.parquet"
-            rows, said = _mended(part, side, layout, target)
+            rows, said = _mended(part, side, layout, target, con)
             usable, typed_parts, tally = usable + rows, (*typed_parts, target), tally + said
     return replace(staged, typed=typed_parts, tally=tally), usable
 
 
-def _mended(part: Table, side: Side, layout: Layout, target: Path) -> tuple[int, Tally]:
+def _mended(part: Table, side: Side, layout: Layout, target: Path, con: Any) -> tuple[int, Tally]:
     """The doubtful rows of the quick way, one by one."""
     given = {name: f"{RAW}{name}" for name in COLUMNS[side] if f"{RAW}{name}" in part.columns}
     doubtful = part.filter(~part[PLAIN] & ~part[BLANK]).select("row", *given.values()).order_by("row")
     with Staging(side, target) as staging:
         careful = Careful(side, layout, staging)
-        for batch in doubtful.to_pyarrow_batches(chunk_size=10_000):
+        # The stream that every version of DuckDB offers; Ibis asks for one that some do not.
+        for batch in pa.RecordBatchReader.from_stream(con.con.sql(con.compile(doubtful))):
             for row in batch.to_pylist():
                 texts = [text_of(row[given[name]], name) if name in given else "" for name in COLUMNS[side]]
                 careful.take(row["row"], texts)

@@ -58,13 +58,15 @@ def _quoted(line: str, source: Iterator[str], waiting: deque[str], header: Heade
             taken.append(more)
             odd = bool(more.count('"') % 2) != odd
         joined = None if odd else split("".join(taken), delimiter)
-        if joined is not None and len(joined) == header.width and _fits(joined, header):
+        if joined is not None and len(joined) == header.width and not _swallows(taken, joined, header):
             return joined, "", taken[-1].endswith(("\n", "\r"))
         waiting.extendleft(reversed(taken[1:]))
     whole = line.endswith(("\n", "\r"))
     return (line.rstrip("\r\n").split(delimiter), UNCLOSED, whole) if cells is None else (cells, "", whole)
 
 
-def _fits(cells: list[str], header: Header) -> bool:
-    """Whether no cell that is read is so long that it must have swallowed rows."""
-    return all(len(cells[place]) <= LONGEST for place in header.used)
+def _swallows(taken: list[str], joined: list[str], header: Header) -> bool:
+    """Whether a quote that was never closed must have swallowed rows: several of its lines are a row by themselves, or
+    a cell that is read is far too long."""
+    rows = sum(line.count(header.delimiter) >= header.width - 1 for line in taken) if header.width > 1 else 0
+    return rows > 1 or any(len(joined[place]) > LONGEST for place in header.used)
