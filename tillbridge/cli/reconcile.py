@@ -1,7 +1,8 @@
 """`tillbridge reconcile`: what fell through between the registers, the platform, the books and the web store."""
 
+import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from tillbridge.cli.reconcile_sides import Wanted, gather
 from tillbridge.cli.running import read_stack, settings_with
@@ -22,9 +24,12 @@ from tillbridge.diagnose.way import way_of
 from tillbridge.kernel.clock import SystemClock
 from tillbridge.kernel.errors import BadInput
 from tillbridge.reconcile.engine import ENGINES, MEMORY, open_engine
-from tillbridge.reconcile.model import EXIT, Cut, Run
+from tillbridge.reconcile.live.stage import HUB
+from tillbridge.reconcile.model import EXIT, Cut, Run, SideRead
 from tillbridge.reconcile.report import summary_json, summary_lines, write
+from tillbridge.reconcile.report.words import listed, shown
 from tillbridge.reconcile.run import Home, Told, find, looked_at, newest
+from tillbridge.reconcile.score import WRONG_SHOWN, Fault, Score, read_truth, score
 from tillbridge.reconcile.sources.layout import canonical
 from tillbridge.reconcile.sources.mapping import read_mapping
 from tillbridge.stack.model import Stack
@@ -53,6 +58,7 @@ _SIDE = click.option
 @click.option("--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True, help="What computes.")
 @click.option("--memory", default=MEMORY, show_default=True, metavar="SIZE", help="What the engine may hold in memory.")
 @click.option("--rows", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Worst rows to print.")
+@click.option("--truth", type=click.Path(path_type=Path), help="Differences that are known, to measure against.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="The hub's folder, for a side that is live.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to answer.")
 def reconcile_command(
@@ -60,8 +66,8 @@ def reconcile_command(
     mapping: Path | None,
     out: Path | None,
     engine: str,
-    memory: str,
     rows: int,
+    truth: Path | None,
     data_dir: Path | None,
     form: str,
     **options: str | int | None,
@@ -70,7 +76,8 @@ def reconcile_command(
 
     Each side is an export (CSV, Excel or Parquet) or live: `hub` for the built-in ledger, or a system of the map. Give
     two sides at least. The exit status is 0 where nothing was found, 1 with findings, and 2 where a side could not be
-    read whole.
+    read whole. With --truth, a file as simulate writes it, the last line says how many of the known differences
+    were found; the exit status stays what it is.
 
     Example: tillbridge reconcile --pos pos.csv --platform platform.csv --storefront web.csv --erp erp.csv
     --stack stack.toml --days 30 --as-of 2026-11-21T11:00:00-05:00 --out found
@@ -83,15 +90,17 @@ def reconcile_command(
         both = " and ".join(f"--{side.value}" for side in (Side.PLATFORM, Side.STOREFRONT))
         raise BadInput("--pos, --platform, --storefront, --erp", "fewer than two sides to compare", f"Give {both}.")
     cut = _cut(options, the_map)
+    known = _truth(truth) if truth else None
     layouts = {side: canonical(side) for side in Side} | dict(read_mapping(mapping) if mapping else {})
     with _watched() as told, TemporaryDirectory(prefix="tillbridge-reconcile-") as folder:
-        wanted = Wanted(named, layouts, settings, the_map, cut, engine, memory)
+        wanted = Wanted(named, layouts, settings, the_map, cut, engine, str(options["memory"]))
         found = _run(wanted, Path(folder), told)
         found = replace(found, seconds=monotonic() - began)
+        files: tuple[Path, ...] = ()
         if out is not None:
             told("writing")
-            write(found, out)
-    _answer(found, out, rows, form)
+            files = write(found, out)
+    _answer(found, files, rows, form, None if known is None else score(found.findings, known))
     sys.exit(EXIT[found.status])
 
 
@@ -116,7 +125,7 @@ def _run(wanted: Wanted, staging: Path, told: Told) -> Run:
             findings=tuple(findings),
             looked_at=born,
             matched=max(matched, 0),
-            remarks=tuple(_remarks(wanted, newest(tables))),
+            remarks=tuple(_remarks(wanted, sides, newest(tables))),
             seconds=0.0,
         )
 
@@ -126,13 +135,17 @@ def cut_has(cut: Cut, at: datetime) -> bool:
     return cut.since <= at <= cut.until
 
 
-def _remarks(wanted: Wanted, at: datetime | None) -> Iterator[str]:
+def _remarks(wanted: Wanted, sides: Sequence[SideRead], at: datetime | None) -> Iterator[str]:
     """What whoever reads the result should know about the run as a whole."""
     if wanted.stack is None:
         yield "No stack map was given: a day is allowed for each step, and what a system accepts is not known."
     for side in Side:
         if side not in wanted.named:
             yield f"Nothing was read of {SIDES[side]}: what they alone can tell is not looked for."
+    for read in sides:
+        if read.origin == HUB and not read.rows:
+            when = wanted.cut.as_of.isoformat(timespec="seconds")
+            yield f"The hub's ledger held no credit as of {when}. If it was filled later, give a later --as-of."
     if at is not None and wanted.cut.as_of - at > STALE:
         yield f"The newest row is of {at.isoformat()}. If the exports were made then, say so with --as-of."
 
@@ -182,11 +195,41 @@ def _watched() -> Iterator[Told]:
         yield status.update
 
 
-def _answer(found: Run, out: Path | None, rows: int, form: str) -> None:
+def _truth(file: Path) -> tuple[Fault, ...]:
+    """The differences that are known. Raises BadInput."""
+    mend = "Name the truth.csv of 'tillbridge simulate --out', or one like it."
+    try:
+        return read_truth(file.name, file.read_text("utf-8-sig").splitlines())
+    except OSError as error:
+        raise BadInput("--truth", f"{file} cannot be read ({error.strerror})", mend) from error
+    except UnicodeDecodeError as error:
+        raise BadInput("--truth", f"{file} is not in UTF-8", mend) from error
+
+
+def _answer(found: Run, files: tuple[Path, ...], rows: int, form: str, scored: Score | None) -> None:
     if form == "json":
-        click.echo(summary_json(found))
+        _answer_json(found, scored)
         return
     console = Console()
     console.print(summary_lines(found, rows))
-    if out is not None:
-        console.print(f"\nIn {out}: findings.csv, findings.json, summary.json and report.html.", style="dim")
+    if files:
+        names = listed(file.name for file in files)
+        console.print(Text(f"\nIn {shown(str(files[0].parent))}: {names}.", "dim"))
+    if scored is not None:
+        # One line, however narrow the terminal: it is what a program looks for.
+        click.echo("\n" + "\n".join([*_wrong(scored), scored.line()]))
+
+
+def _answer_json(found: Run, scored: Score | None) -> None:
+    told = summary_json(found)
+    if scored is not None:
+        against = {**scored.shares(), "true": scored.true, "found": scored.found, "wrong": scored.wrong[:WRONG_SHOWN]}
+        told = json.dumps({**json.loads(told), "truth": against}, indent=2, ensure_ascii=False)
+    click.echo(told)
+
+
+def _wrong(scored: Score) -> Iterator[str]:
+    """The first of those that are wrong."""
+    yield from (shown(said) for said in scored.wrong[:WRONG_SHOWN])
+    if len(scored.wrong) > WRONG_SHOWN:
+        yield f"and {len(scored.wrong) - WRONG_SHOWN:,} more that are wrong."
