@@ -157,10 +157,6 @@ def written(region: str, number: phonenumbers.PhoneNumber) -> Iterator[str]:
     )
     yield from (national[cut:] for cut in range(1, len(national) - 2))
     yield from (f"{trunk}{national[cut:]}" for cut in range(1, len(national) - 2))
-    if region == "AR":
-        # A mobile as it is dialled at home: 15 between the area's digits and the subscriber's.
-        bare = national.removeprefix("9")
-        yield from (f"0{bare[:area]}15{bare[area:]}" for area in (2, 3, 4))
 
 
 def test_normalising_leaves_the_end_of_a_phone_alone() -> None:
@@ -175,6 +171,24 @@ def test_normalising_leaves_the_end_of_a_phone_alone() -> None:
             assert digits[-count:] == normal.value[-count:], (region, raw, normal.value)
             matched += 1
     assert matched > 5_000
+
+
+@pytest.mark.parametrize("raw", ["02966 15 431234", "2966 15 43-1234", "(02966) 15431234", "011 15 2345-6789"])
+def test_a_mobile_of_argentina_is_found_as_it_is_dialled_at_home(raw: str) -> None:
+    """Its 15 stands in the middle and goes away: what is left alone is six digits."""
+    normal = normalise.phone(raw, "AR")
+    assert isinstance(normal, Normal)
+    con = ibis.duckdb.connect()
+    (answer,) = ask(ibis.memtable(table([Given(phone=raw, account_id="A1")])), [Given(phone=normal.value)], "AR", con)
+    assert answer.accounts == ("A1",)
+
+
+@pytest.mark.parametrize("asked", EMAILS)
+def test_every_way_to_write_an_address_is_found(asked: str) -> None:
+    profiles = [Given(email=raw, account_id=f"A{place}") for place, raw in enumerate(EMAILS)]
+    con = ibis.duckdb.connect()
+    keys = {normal.key for normal in normalise.given(Given(email=asked), "US").usable}
+    assert held(ibis.memtable(table(profiles)), keys, "US", con) == normalised_all(profiles, keys)
 
 
 def test_regions_that_put_something_in_front_are_known() -> None:
