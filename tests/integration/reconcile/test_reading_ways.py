@@ -18,6 +18,7 @@ from tillbridge.reconcile.columns import AMOUNTS, COLUMNS, TIMES
 from tillbridge.reconcile.sources import reading
 from tillbridge.reconcile.sources.careful import take_text
 from tillbridge.reconcile.sources.layout import Layout, canonical
+from tillbridge.reconcile.sources.model import Loaded
 from tillbridge.reconcile.sources.presets import PRESETS
 from tillbridge.reconcile.sources.quick import regular, take_csv
 
@@ -34,7 +35,8 @@ def con() -> Iterator[Any]:
 
 
 AMOUNT: Final = st.sampled_from(
-    "0 5 5.0 5.00 5.000 5.001 05.10 12345678901.00 1,5 -1 .5 5. 1e3 +5 \uff11 \u0663 999999999999999 10000000000000.00".split()
+    "0 5 5.0 5.00 5.000 5.001 05.10 12345678901.00 1,5 -1 .5 5. 1e3 +5 \uff11 \u0663 999999999999999 "
+    "10000000000000.00".split()
 )
 MOMENT: Final = st.sampled_from(
     [
@@ -122,7 +124,7 @@ def both(side: Side, data: bytes, layout: Layout, folder: Path, con: Any) -> tup
     if quick is None:
         return None
     staged, rows = reading._with_doubtful(quick, side, path, layout, folder, con)
-    loaded = reading.Loaded(reading._said(side, path, rows, staged.tally), path, layout, staged.typed, False, None)
+    loaded = Loaded(reading._said(side, path, rows, staged.tally), path, layout, staged.typed, False, None)
     found = reading.table(loaded, con).order_by("row").to_pyarrow().to_pylist()
     careful = take_text(side, path, layout, folder / "careful.parquet")
     truth = [row for part in careful.typed for row in pq.read_table(part).to_pylist()]
