@@ -51,7 +51,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "/v1/credits/{id}/trail",
         credits.get_trail,
         Right.READ,
-        "Every fact on a credit in order, and where it is late or lost.",
+        "Every fact on a credit in order, where it is late or lost, and why.",
     ),
     *(
         Route("POST", door.path, credits.post_of(door), door.right, door.summary, door.body, change=True)
