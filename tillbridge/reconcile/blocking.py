@@ -43,7 +43,7 @@ def people(directory: ir.Table, country: str) -> ir.Table:
     """Every account once for each set of identifiers that it states: raw, and `plain_` each of PLAIN."""
     told = directory.select("account_id", "email", "phone", "loyalty_id").distinct()
     return told.mutate(
-        plain_email=told.email.strip().lower(),
+        plain_email=told.email.lower(),
         plain_phone=_written_out(told.phone, country),
         plain_loyalty=told.loyalty_id.re_replace(r"[^0-9]", ""),
     )
@@ -139,7 +139,7 @@ def _written_out(raw: ir.StringColumn, country: str) -> ir.StringColumn:
     rules = PhoneMetadata.metadata_for_region(country)
     if rules is None:
         return raw.re_replace(r"[^0-9]", "")
-    text = raw.strip().re_replace(r"[A-Za-z;#,].*$", "")
+    text = raw.re_replace(r"[A-Za-z;#,].*$", "")
     digits = text.re_replace(r"[^0-9]", "")
     abroad = next((one for one in (rules.preferred_international_prefix, rules.international_prefix) if one), "00")
     abroad = abroad if abroad.isdecimal() else "00"
