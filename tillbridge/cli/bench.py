@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tillbridge.cli import bench_handoff, bench_handoff_table, bench_identity, bench_ledger
+from tillbridge.cli import bench_candidates, bench_handoff, bench_handoff_table, bench_identity, bench_ledger
+from tillbridge.cli import bench_reconcile as bench_files
 from tillbridge.cli.bench_checkpoint import Load, measure
 from tillbridge.cli.bench_identity_table import identity_table
 from tillbridge.cli.bench_ledger import Plan
@@ -186,3 +187,52 @@ def handoff_command(form: str, **options: Any) -> None:
     with folder_for("bench") as folder:
         report = run(bench_handoff.measure(folder, bench_handoff.Plan(**options)))
     click.echo(json.dumps(report.as_json(), indent=2) if form == "json" else bench_handoff_table.table_of(report))
+
+
+@bench_group.command("reconcile")
+@click.option(
+    "--credits",
+    "count",
+    type=click.IntRange(0, 20_000_000),
+    default=1_000_000,
+    show_default=True,
+    help="Credits on each of the four sides; 0 leaves this part out.",
+)
+@click.option("--form", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True, help="Of the files.")
+@click.option(
+    "--one-in", type=click.IntRange(2, 1_000_000), default=100, show_default=True, help="One fault in so many credits."
+)
+@click.option("--rounds", type=click.IntRange(1, 20), default=3, show_default=True, help="How often each is run.")
+@click.option("--memory", default="1200MB", show_default=True, help="What the engine may hold in memory.")
+@click.option(
+    "--profiles", type=click.IntRange(0, 10_000_000), default=500_000, show_default=True, help="Accounts; 0 for none."
+)
+@click.option("--orphans", type=click.IntRange(1, 1_000_000), default=50_000, show_default=True, help="Looked for.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same accounts and orphans again.")
+@click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table", help="How to report.")
+def reconcile_command(  # noqa: PLR0913, PLR0917 - one for each option
+    count: int, form: str, one_in: int, rounds: int, memory: str, profiles: int, orphans: int, seed: int, shape: str
+) -> None:
+    """How long four exports take, beside DuckDB's bare full join of the same files; and the candidates of orphans.
+
+    The files are made first. The command and the join run in processes of their own, in turn, with the same memory for
+    the engine. Then ORPHANS are looked for among PROFILES: whose they are exactly, and the nearest accounts.
+
+    Example: tillbridge bench reconcile --credits 10000000 --form parquet --one-in 1000 --memory 2500MB --profiles 0
+    """
+    report: dict[str, Any] = {}
+    with folder_for("bench") as folder, Console(stderr=True).status("making the files") as status:
+        if count:
+            plan = bench_files.Plan(count, "csv" if form == "csv" else "parquet", one_in, rounds, memory)
+            files = bench_files.measure(folder, plan, status.update)
+            report["files"] = files.as_json()
+            if shape == "table":
+                click.echo(bench_files.table_of(files))
+        if profiles:
+            status.update("looking for owners")
+            owners = bench_candidates.measure(folder, profiles, orphans, seed)
+            report["owners"] = owners.as_json()
+            if shape == "table":
+                click.echo("\n".join(f"{name:<36}{value:>16}  {more}".rstrip() for name, value, more in owners.lines()))
+    if shape == "json":
+        click.echo(json.dumps(report, indent=2))
