@@ -16,6 +16,7 @@ from tillbridge.diagnose.inquiry import Complaint
 from tillbridge.diagnose.model import CAUSES, Cause
 from tillbridge.kernel.clock import SystemClock
 from tillbridge.kernel.errors import TillbridgeError
+from tillbridge.simulate.book import Book
 from tillbridge.simulate.faults import Faults, Often, Refuse
 from tillbridge.simulate.hub import Answer
 from tillbridge.simulate.receipt import Identifiers
@@ -98,6 +99,26 @@ async def test_the_command_prints_why(town: Town, capsys: pytest.CaptureFixture[
     assert "Risk The customer cannot spend what they hold." in said
     with pytest.raises(TillbridgeError, match=r"No credit is known as T9999.*that is an activation failure"):
         await _trails(town.rig.settings, town.hub.stack, "T9999")
+
+
+async def test_a_web_store_is_asked_what_it_shows(town: Town) -> None:
+    ava = someone(town)
+    receipt = await town.ring(Identifiers(email=ava.email))
+    await town.settled()
+    settings, stack = town.rig.settings, town.hub.stack
+    ((_, trail),) = await _trails(settings, stack, receipt.credit_id, ask=True)
+    assert trail.explanation is not None
+    assert trail.explanation.complaint is Complaint.BALANCE_INQUIRY
+    said = f"Web store was asked: the account {ava.account_id} shows 88.00 USD, 0.00 USD of it spent there"
+    assert trail.explanation.evidence[-1].fact == said
+    town.retailer.web.intake.book = Book("web", "WEB")
+    ((_, trail),) = await _trails(settings, stack, receipt.credit_id, ask=True)
+    assert trail.explanation is not None
+    assert (trail.explanation.cause, trail.explanation.hop) == (Cause.LOST_IN_HOP, "platform-web")
+    town.retailer.set_faults({"web": Faults(no_probe=True)})
+    ((_, trail),) = await _trails(settings, stack, receipt.credit_id, ask=True)
+    assert trail.explanation is not None
+    assert trail.explanation.evidence[-1].fact == "Web store was asked: It answered 405 when asked"
 
 
 async def test_mapping_rejected_by_the_system(town: Town) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from tillbridge.checkpoint import store
-from tillbridge.diagnose.inquiry import Doubt
+from tillbridge.diagnose.inquiry import Doubt, Seen
 from tillbridge.diagnose.lookup import trail_of
 from tillbridge.diagnose.model import Cause, Nearest
 from tillbridge.diagnose.trail import Fact, Trail
@@ -15,11 +15,11 @@ from tillbridge.ledger.model import CreditNow
 from tillbridge.stack.model import Stack
 
 
-async def whole_trail(db: Db, stack: Stack, credit: CreditNow, at: datetime) -> Trail:
-    """The trail of a credit with what the checkpoint knows of it, and what explains how it stands. Raises
-    DatabaseError."""
+async def whole_trail(db: Db, stack: Stack, credit: CreditNow, at: datetime, seen: tuple[Seen, ...] = ()) -> Trail:
+    """The trail of a credit with what the checkpoint knows of it, and what explains how it stands; `seen` is what web
+    stores say of it, where they were asked. Raises DatabaseError."""
     others = await checkpoint_facts(db, credit.credit_id)
-    return await trail_of(db, stack, credit, at, others, await doubt_about(db, credit.credit_id))
+    return await trail_of(db, stack, credit, at, others, await doubt_about(db, credit.credit_id), seen)
 
 
 async def doubt_about(db: Db, credit_id: UUID) -> Doubt | None:

@@ -1,7 +1,7 @@
 """`tillbridge trail`: why one credit is where it is, and every fact on it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from tillbridge.cli.listing import print_rows
 from tillbridge.cli.running import read_stack, run, settings_with
 from tillbridge.cli.serve import DATA_DIR, STACK
 from tillbridge.credit.codes import Codes
-from tillbridge.diagnose.inquiry import COMPLAINTS, Complaint, Explanation
+from tillbridge.diagnose.inquiry import COMPLAINTS, Complaint, Explanation, Seen
 from tillbridge.diagnose.model import RISKS, Evidence
 from tillbridge.diagnose.trail import Fact, Trail
 from tillbridge.kernel.clock import SystemClock
@@ -27,9 +27,10 @@ from tillbridge.kernel.errors import NotFound, TillbridgeError
 from tillbridge.kernel.settings import Settings
 from tillbridge.ledger import store
 from tillbridge.ledger.model import CreditNow
+from tillbridge.reconcile.reissue.ports import CannotTell, Channel, NotThere, Shown, Sight
 from tillbridge.stack.draw import span_words
-from tillbridge.stack.model import Stack
-from tillbridge.wiring import open_codes, open_database
+from tillbridge.stack.model import Role, Stack
+from tillbridge.wiring import open_codes, open_database, open_ways
 
 MARKS = {"confirmed": "✓", "pending": "◔", "late": "!", "dead": "✕", "unknown": "?", "refused": "–", "": " "}
 
@@ -38,8 +39,9 @@ MARKS = {"confirmed": "✓", "pending": "◔", "late": "!", "dead": "✕", "unkn
 @click.argument("name")
 @DATA_DIR
 @STACK
+@click.option("--ask", is_flag=True, help="Ask the web stores as well what they show of it right now.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="How to list.")
-def trail_command(name: str, data_dir: Path | None, stack: Path | None, form: str) -> None:
+def trail_command(name: str, data_dir: Path | None, stack: Path | None, form: str, *, ask: bool) -> None:
     """Why the credit called NAME is where it is, and every fact on it: a code, an id, a receipt or an idempotency key.
 
     Where something is missing, the cause, what proves it, what mends it, and the risk; else, that it is no handoff
@@ -48,8 +50,9 @@ def trail_command(name: str, data_dir: Path | None, stack: Path | None, form: st
     Example: tillbridge trail T0063-118
     """
     settings = settings_with(data_dir, stack)
-    the_map = read_stack(settings, secrets=False)
-    found = run(_trails(settings, the_map, name))
+    # Asking a system takes its secret; reading the ledger takes none.
+    the_map = read_stack(settings, secrets=ask)
+    found = run(_trails(settings, the_map, name, ask=ask))
     if form == "json":
         shown = [{"credit": shapes.credit(now, SystemClock().now()), **shapes.trail(trail)} for now, trail in found]
         click.echo(json.dumps(shown, indent=2))
@@ -60,15 +63,42 @@ def trail_command(name: str, data_dir: Path | None, stack: Path | None, form: st
             _print(now, trail, ZoneInfo(the_map.retailer.time_zone))
 
 
-async def _trails(settings: Settings, stack: Stack, name: str) -> list[tuple[CreditNow, Trail]]:
-    async with open_database(settings) as db:
+async def _trails(settings: Settings, stack: Stack, name: str, *, ask: bool = False) -> list[tuple[CreditNow, Trail]]:
+    async with open_database(settings) as db, open_ways(stack, SystemClock()) as ways:
         codes = await open_codes(settings, db)
         found = []
         for credit_id in await _named(db, codes, name):
             now = await store.credit_now(db, credit_id)
             if now is not None:
-                found.append((now, await whole_trail(db, stack, now, SystemClock().now())))
+                seen = await _asked(stack, ways, now) if ask else ()
+                found.append((now, await whole_trail(db, stack, now, SystemClock().now(), seen)))
         return found
+
+
+async def _asked(stack: Stack, ways: Mapping[str, Channel], credit: CreditNow) -> tuple[Seen, ...]:
+    """What each web store of the map says of a credit."""
+    stores = dict.fromkeys(
+        hop.target for hop in stack.deliveries() if stack.systems[hop.target].role is Role.STOREFRONT
+    )  # fmt: skip
+    return tuple([_seen(name, credit, await _sight(ways, name, credit)) for name in stores])
+
+
+async def _sight(ways: Mapping[str, Channel], name: str, credit: CreditNow) -> Sight:
+    if name not in ways:
+        return CannotTell("The map has no live way to it.")
+    return await ways[name].shows(str(credit.credit_id))
+
+
+def _seen(name: str, credit: CreditNow, sight: Sight) -> Seen:
+    match sight:
+        case Shown():
+            shown = sight.available
+            minor = shown.minor if shown is not None and shown.currency == credit.currency else None
+            return Seen(name, True, minor, sight.sentence.rstrip("."))
+        case NotThere():
+            return Seen(name, False, None, "it says that it does not have it")
+        case CannotTell():
+            return Seen(name, None, None, sight.sentence.rstrip("."))
 
 
 async def _named(db: Db, codes: Codes, name: str) -> list[UUID]:
@@ -123,7 +153,7 @@ def _print_why(console: Console, why: Explanation, zone: ZoneInfo) -> None:
     for name, lines in (("Proof", _proof(why.evidence, zone)), ("Nearest", _nearest(why)), ("Mend", [why.mend])):
         for place, line in enumerate(lines):
             table.add_row("" if place else name, escape(line))
-    if why.cause:
+    if why.cause or why.risk != "none":
         table.add_row("Risk", RISKS[why.risk])
     console.print(table)
     console.print()

@@ -49,9 +49,23 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a web store says of a credit when it is asked right now.
+
+    `there` is None where it cannot say; `available` is what it shows in minor units of the credit's currency, None
+    where it does not say. `sentence` has no full stop.
+    """
+
+    system: str
+    there: bool | None
+    available: int | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
-    """All that is known of a credit at a moment: its statement, its handoffs, what was refused of it, and the doubt
-    about its owner where there is one."""
+    """All that is known of a credit at a moment: its statement, its handoffs, what was refused of it, the doubt about
+    its owner where there is one, and what web stores say of it where they were asked."""
 
     stack: Stack
     credit: CreditNow
@@ -60,6 +74,12 @@ class Known:
     refusals: Sequence[RefusedRequest]
     doubt: Doubt | None
     at: datetime
+    seen: tuple[Seen, ...] = ()
+
+    @property
+    def shows(self) -> int:
+        """What a web store should show, in minor units: what is left, unless it is worth nothing any more."""
+        return 0 if self.credit.state_at(self.at) in _GONE else self.credit.balance
 
     def missing(self) -> list[HandoffView]:
         """What has not arrived, along the way of the map, the oldest event first."""
@@ -131,11 +151,20 @@ def explain(known: Known) -> Explanation:
     for complaint, rule in OTHERWISE:
         proof = rule(known)
         if proof is not None:
-            said = f"{_AGREED if not known.missing() else _IN_TIME} {_WOULD_BE[complaint]}"
+            said = f"{_agreement(known)} {_WOULD_BE[complaint]}"
             return Explanation(None, complaint, said, proof.evidence, proof.mend, proof.risk, proof.due, proof.hop)
     raise AssertionError("the last rule always holds")
 
 
+def _agreement(known: Known) -> str:
+    """Why it is no handoff failure."""
+    if known.missing():
+        return _IN_TIME
+    return _TOLD if _differing(known) else _AGREED
+
+
+_GONE: Final = frozenset({CreditState.VOID, CreditState.EXPIRED})
+_TOLD: Final = "It is no handoff failure: every system has confirmed what the ledger told it."
 _AGREED: Final = "It is no handoff failure: the ledger and every system agree."
 _IN_TIME: Final = "It is no handoff failure: what is on its way is within its time."
 _WOULD_BE: Final[Mapping[Complaint, str]] = {
@@ -294,7 +323,30 @@ def lost_in_hop(known: Known) -> Proof | None:
         moment = one.deadline if late and one.state not in STUCK else _ended(one)
         evidence = Evidence(moment, one.hop, f"{fact}; {last} is the last that has it")
         return Proof((evidence,), mend, _risk(known, one), hop=one.hop)
+    return _confirmed_and_gone(known)
+
+
+def _confirmed_and_gone(known: Known) -> Proof | None:
+    """A web store confirmed it once, and says now that it does not have it."""
+    if not known.shows or known.credit.owner is None:
+        return None
+    for seen in (one for one in known.seen if one.there is False):
+        told = [one for one in known.handoffs if one.confirmed_at is not None and _leads_to(known, one, seen.system)]
+        if told:
+            target = known.target(told[0].hop)
+            named = f" as {told[0].reference}" if told[0].reference else ""
+            facts = (
+                Evidence(told[0].confirmed_at, told[0].hop, f"{target} confirmed it{named}"),
+                Evidence(known.at, Side.STOREFRONT.value, f"{target} was asked: {seen.sentence}"),
+            )
+            mend = f"Have {target} look for it; where it stays lost, void and reissue it: tillbridge reissue plan."
+            return Proof(facts, mend, "customer", hop=told[0].hop)
     return None
+
+
+def _leads_to(known: Known, one: HandoffView, system: str) -> bool:
+    hop = known.hop(one.hop)
+    return hop is not None and hop.target == system
 
 
 _REPLAY: Final = "Mend what {target} refused, then replay the handoff."
@@ -372,6 +424,10 @@ def balance_inquiry(known: Known) -> Proof | None:
         for one in known.handoffs
         if one.confirmed_at is not None and one.late(known.at)
     ]
+    facts += [
+        Evidence(known.at, Side.STOREFRONT.value, f"{place(known.stack, one.system).label} was asked: {one.sentence}")
+        for one in known.seen
+    ]
     moving = known.missing()
     facts += [
         Evidence(one.deadline, one.hop, f"on its way to {known.target(one.hop)}, which is promised to have it by then")
@@ -382,7 +438,17 @@ def balance_inquiry(known: Known) -> Proof | None:
     mend = "Nothing to do: what is shown elsewhere is an old copy. Ask the hub for the balance."
     if moving:
         mend = "Nothing to do yet: wait until what is on its way has arrived."
+    differing = _differing(known)
+    if differing and not moving:
+        mend = "Have the store ask the hub for the balance, or replay its last handoff."
+        more = any(one.available is not None and one.available > known.shows for one in differing)
+        return Proof(tuple(facts), mend, "double-redemption" if more else "customer")
     return Proof(tuple(facts), mend, "none", due)
+
+
+def _differing(known: Known) -> list[Seen]:
+    """The web stores that show another amount than is left."""
+    return [one for one in known.seen if one.available is not None and one.available != known.shows]
 
 
 def _span(one: HandoffView) -> str:

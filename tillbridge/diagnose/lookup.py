@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tillbridge.diagnose.inquiry import Doubt, Known, explain
+from tillbridge.diagnose.inquiry import Doubt, Known, Seen, explain
 from tillbridge.diagnose.trail import Fact, Trail, refused_fact, trail
 from tillbridge.handoff import store as handoffs
 from tillbridge.kernel.db import Db
@@ -18,15 +18,21 @@ PAGE: Final = 1000
 
 
 async def trail_of(
-    db: Db, stack: Stack, credit: CreditNow, at: datetime, others: Iterable[Fact] = (), doubt: Doubt | None = None
+    db: Db,
+    stack: Stack,
+    credit: CreditNow,
+    at: datetime,
+    others: Iterable[Fact] = (),
+    doubt: Doubt | None = None,
+    seen: tuple[Seen, ...] = (),
 ) -> Trail:
-    """The trail of a credit from live data at a moment, and what explains how it stands; with facts of other books, and
-    the doubt about its owner, added. Raises DatabaseError."""
+    """The trail of a credit from live data at a moment, and what explains how it stands; with facts of other books, the
+    doubt about its owner, and what web stores say of it, added. Raises DatabaseError."""
     lines = await whole_statement(db, credit.credit_id)
     kept = await handoffs.of_credit(db, credit.credit_id)
     refusals = await ledger.refusals_of_credit(db, credit.credit_id)
     found = trail(stack, credit.state_at(at), lines, kept, [*map(refused_fact, refusals), *others], at)
-    explanation = explain(Known(stack, credit, lines, kept, refusals, doubt, at))
+    explanation = explain(Known(stack, credit, lines, kept, refusals, doubt, at, seen))
     trace = await handoffs.trace(db, credit.credit_id)
     return replace(found, trace_id=trace.trace_id, explanation=explanation)
 

@@ -8,7 +8,17 @@ import pytest
 
 from tests.acceptance.conftest import QUIET_MAP
 from tests.unit.diagnose.test_trail import after, attempt, handoff, line
-from tillbridge.diagnose.inquiry import COMPLAINTS, OTHERWISE, RULES, Complaint, Doubt, Explanation, Known, explain
+from tillbridge.diagnose.inquiry import (
+    COMPLAINTS,
+    OTHERWISE,
+    RULES,
+    Complaint,
+    Doubt,
+    Explanation,
+    Known,
+    Seen,
+    explain,
+)
 from tillbridge.diagnose.model import CAUSES, Cause, Nearest
 from tillbridge.handoff.model import HandoffView, State
 from tillbridge.ledger.model import REFUSAL_BY_CODE, CreditNow, Origin, RefusedRequest, Verb
@@ -239,3 +249,41 @@ def test_what_came_late_is_said() -> None:
     late = handoff(State.CONFIRMED, WEB, confirmed_at=after(90), deadline=after(60))
     found = asked(late, at=after(100))
     assert found.evidence[-1].fact == "Web store had it after 90 s: late"
+
+
+THERE = handoff(State.CONFIRMED, WEB, reference="WEB-7")
+
+
+def test_a_store_that_confirmed_it_and_has_it_no_more_has_lost_it() -> None:
+    gone = Seen("web", False, None, "it says that it does not have it")
+    found = asked(THERE, seen=(gone,))
+    assert (found.cause, found.hop, found.risk) == (Cause.LOST_IN_HOP, WEB, "customer")
+    assert [one.fact for one in found.evidence] == [
+        "Web store confirmed it as WEB-7",
+        "Web store was asked: it says that it does not have it",
+    ]
+    assert asked(seen=(gone,)).cause is None
+    assert asked(THERE, seen=(gone,), credit=credit(balance=0)).cause is None
+    assert asked(THERE, seen=(gone,), credit=credit(state=CreditState.VOID)).cause is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "changes", "risk"),
+    [
+        (8800, {}, "none"),
+        (None, {}, "none"),
+        (9900, {}, "double-redemption"),
+        (500, {}, "customer"),
+        (8800, {"state": CreditState.FROZEN}, "none"),
+    ],
+)
+def test_what_a_store_shows_is_held_against_what_is_left(
+    shown: int | None, changes: dict[str, object], risk: str
+) -> None:  # fmt: skip
+    found = asked(THERE, seen=(Seen("web", True, shown, "it shows something"),), credit=credit(**changes))
+    assert found.cause is None
+    assert found.risk == risk
+    if not changes:
+        assert found.complaint is Complaint.BALANCE_INQUIRY
+        assert found.evidence[-1].fact == "Web store was asked: it shows something"
+        assert ("every system agree" in found.sentence) == (risk == "none")

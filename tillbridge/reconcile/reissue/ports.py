@@ -4,7 +4,7 @@ Nothing here raises for what a network or another system does: an answer that wa
 its key before anything else is done.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -15,12 +15,13 @@ from tillbridge.reconcile.reissue.model import Against, Item, Move
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A channel shows the credit: to which account (blank where it does not say), and whether any of it was spent
-    there."""
+    """A channel shows the credit: to which account (blank where it does not say), whether any of it was spent there,
+    and what it shows as available, where that is known."""
 
     account_id: str
     spent: bool
     sentence: str
+    available: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +157,9 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """The platform has done it. `reference` is its name for what came of it; `balance` what the credit held then, in
-    minor units, where it says so."""
+    """The platform has done it. `reference` is its name for what came of it."""
 
     reference: str = ""
-    balance: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +220,3 @@ class Platform(Protocol):
 
     async def probe(self, key: str) -> Did | Refused | NotDone | Lost:
         """What became of the order with this key."""
-
-
-Ways = Mapping[str, Channel]
-"""The channels that can be asked, by the name of their system."""

@@ -27,4 +27,5 @@ def sight_of(status: int, body: bytes) -> Sight:
     except (msgspec.DecodeError, UnicodeDecodeError, AmountFault) as error:
         return CannotTell(f"Its answer cannot be read: {error}")
     where = f"the account {said.account_id} shows" if said.account_id else "it has"
-    return Shown(said.account_id, spent.minor > 0, f"{where} {available}, {spent} of it spent there.")
+    sentence = f"{where} {available}, {spent} of it spent there."
+    return Shown(said.account_id, spent.minor > 0, sentence, available)
