@@ -16,6 +16,7 @@ import pytest
 
 from tests.acceptance.conftest import ACCOUNTS, QUIET_MAP, settings_in
 from tests.integration.ledger.wholeness import check_whole
+from tillbridge.api.keys import make_key
 from tillbridge.credit.model import Issue, Redeem
 from tillbridge.identity.directory import profile_of
 from tillbridge.identity.model import Given, Profile
@@ -239,6 +240,29 @@ async def test_two_processes_at_once_reissue_once(shop: Shop) -> None:
     by: dict[str, Any] = {step["by"]: step for item in json.loads(both[0][1])["items"] for step in item["steps"]}
     assert set(by) <= {"ann", "ben"}
     await shop.verified()
+
+
+async def test_only_what_has_a_cause_that_is_mended(shop: Shop) -> None:
+    credits = await shop.issue(1)
+    file = str(shop.findings(credits))
+    status, out, err = await shop.tell("plan", file, "--by", "ann", "--cause", "lost-in-hop")
+    assert (status, "1 to be reissued" in out) == (0, True), err
+    status, _, err = await shop.tell("plan", file, "--by", "ann", "--cause", "no-customer")
+    assert (status, "--cause: nothing in findings.json has it" in err) == (2, True)
+
+
+async def test_a_name_that_is_a_keys_may_no_more_than_the_key(shop: Shop) -> None:
+    credits = await shop.issue(1)
+    async with open_db(shop.database_url) as db:
+        await make_key(db, SystemClock(), "till-3", "register")
+        await make_key(db, SystemClock(), "ops", "operations")
+    file = str(shop.findings(credits))
+    status, _, err = await shop.tell("plan", file, "--by", "till-3")
+    assert (status, "The key till-3 may not reissue" in err) == (2, True)
+    assert (await shop.tell("plan", file, "--by", "ann"))[0] == 0
+    status, _, err = await shop.tell("approve", "1", "--by", "till-3")
+    assert (status, "The key till-3 may not approve" in err) == (2, True)
+    assert (await shop.tell("approve", "1", "--by", "ops"))[0] == 0
 
 
 @pytest.mark.parametrize(

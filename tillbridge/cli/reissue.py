@@ -12,10 +12,15 @@ from typing import Final
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from tillbridge.api import store as keys
+from tillbridge.api.keys import require
 from tillbridge.cli.listing import FORMAT, print_rows
 from tillbridge.cli.running import read_stack, run, settings_with
 from tillbridge.cli.serve import DATA_DIR, STACK
+from tillbridge.diagnose.model import Cause
+from tillbridge.kernel.actor import Right
 from tillbridge.kernel.clock import SystemClock
+from tillbridge.kernel.db import Db
 from tillbridge.kernel.errors import BadInput
 from tillbridge.kernel.money import AmountFault, Money, parse
 from tillbridge.kernel.settings import Settings
@@ -30,6 +35,7 @@ from tillbridge.wiring import open_codes, open_database, open_repair
 
 BY: Final = click.option("--by", required=True, metavar="NAME", help="Who you are.")
 PLAN: Final = click.argument("plan", type=click.IntRange(1))
+CAUSES: Final = click.Choice([cause.value for cause in Cause])
 LOOK_SECONDS: Final = 0.5
 SHOWN: Final = ("item", "state", "amount", "currency", "transaction_id", "old_code", "new_code", "account", "sentence")
 _NUMBERS: Final = ("item", "amount")
@@ -47,25 +53,34 @@ def reissue_group() -> None:
 @click.argument("findings", type=click.Path(path_type=Path))
 @BY
 @click.option("--limit", default="", metavar="AMOUNT", help="Above this a second person approves: one credit, or all.")
+@click.option("--cause", "causes", type=CAUSES, multiple=True, help="Only what has this cause.")
 @click.option("--incomplete", is_flag=True, help="Take the findings of a run that could not read every row.")
 @DATA_DIR
 @STACK
 @FORMAT
 def plan_command(
-    findings: Path, by: str, limit: str, *, incomplete: bool, data_dir: Path | None, stack: Path | None, form: str
+    findings: Path,
+    by: str,
+    limit: str,
+    causes: tuple[str, ...],
+    *,
+    incomplete: bool,
+    data_dir: Path | None,
+    stack: Path | None,
+    form: str,
 ) -> None:
     """Who would get what from FINDINGS, on which evidence, and what needs a person. Changes no credit.
 
-    The lower one of --limit and the map's [approval] counts; without either, every plan needs a second person. Exit
-    status 0: all of it can be run; 1: something is left alone, or waits for a person; 2: the findings cannot be used.
+    Name a --cause, or several, once it is mended: what is reissued before that is lost again. The lower one of --limit
+    and the map's [approval] counts; without either, every plan needs a second person. Exit status 0: all of it can be
+    run; 1: something is left alone, or waits for a person; 2: the findings cannot be used.
 
     Example: tillbridge reissue plan out/findings.json --by ann --limit 200.00
     """
     settings = settings_with(data_dir, stack)
     the_map = read_stack(settings, secrets=False)
-    plan, items = run(
-        _plan(settings, the_map, read_findings(findings, incomplete=incomplete), by, _limit(limit, the_map))
-    )
+    chosen = _with_causes(read_findings(findings, incomplete=incomplete), causes)
+    plan, items = run(_plan(settings, the_map, chosen, by, _limit(limit, the_map)))
     _show(plan, items, (), form)
     if form == "table":
         click.echo(_next(plan, items))
@@ -160,28 +175,40 @@ def report_command(plan: int | None, data_dir: Path | None, form: str) -> None:
     sys.exit(0 if told.all_done(items) else 1)
 
 
+async def _check_may(db: Db, name: str, right: Right) -> None:
+    """Names are people's own; where one is that of a key in force, it may no more here than the key may elsewhere.
+    Raises NotAllowed."""
+    actor = await keys.actor_named(db, named(name))
+    if actor is not None:
+        require(actor, right)
+
+
 async def _plan(
     settings: Settings, stack: Stack, findings: Findings, by: str, limit: Money | None
 ) -> tuple[Plan, list[Item]]:
     async with open_database(settings) as db:
+        await _check_may(db, by, Right.REISSUE)
         planner = Planner(db, stack, await open_codes(settings, db), SystemClock())
         return await planner.make(findings, by, limit)
 
 
 async def _decide(settings: Settings, stack: Stack, plan: int, number: int, ruling: Ruling) -> Item:
     async with open_database(settings) as db:
+        await _check_may(db, ruling.by, Right.REISSUE)
         planner = Planner(db, stack, await open_codes(settings, db), SystemClock())
         return await planner.decide(plan, number, ruling)
 
 
 async def _approve(settings: Settings, stack: Stack, plan: int, by: str) -> list[Item]:
     async with open_database(settings) as db:
+        await _check_may(db, by, Right.APPROVE)
         planner = Planner(db, stack, await open_codes(settings, db), SystemClock())
         return await planner.approve(plan, by)
 
 
 async def _run(settings: Settings, stack: Stack, plan_id: int, by: str, wait: int) -> tuple[Plan, list[Item]]:
     async with open_database(settings) as db:
+        await _check_may(db, by, Right.REISSUE)
         plan, items = await store.plan(db, plan_id), await store.items(db, plan_id)
         check_approved(plan, items)
         async with open_repair(settings, stack, db, SystemClock()) as repair:
@@ -251,6 +278,16 @@ def _next(plan: Plan, items: Sequence[Item]) -> str:
             f"'tillbridge reissue approve {plan.plan_id} --by NAME'"
         )
     return f"Run it with 'tillbridge reissue run {plan.plan_id} --by NAME'."
+
+
+def _with_causes(findings: Findings, causes: Sequence[str]) -> Findings:
+    """The findings that have one of these causes; all, where none is named. Raises BadInput when nothing has them."""
+    if not causes:
+        return findings
+    found = tuple(one for one in findings.found if one.cause in causes)
+    if not found:
+        raise BadInput("--cause", f"nothing in {findings.name} has it", "Name a cause that findings.csv shows.")
+    return replace(findings, found=found)
 
 
 def _limit(text: str, stack: Stack) -> Money | None:

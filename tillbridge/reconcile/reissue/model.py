@@ -67,9 +67,6 @@ WORKING: Final = frozenset(
 GOES: Final = frozenset(State) - {State.PERSON, State.LEFT}
 """The states of an item that is to be reissued, is being, or was."""
 
-DONE: Final = frozenset({State.REISSUED, State.HANDED, State.CONFIRMED})
-"""The states in which the money is with its customer."""
-
 
 class Reason(StrEnum):
     """Why an item is left alone, or waits for a person. REASONS has a sentence for each."""

@@ -7,7 +7,6 @@ from typing import Any, Final
 from tillbridge.kernel.clock import time_text
 from tillbridge.kernel.money import Money
 from tillbridge.reconcile.reissue.model import (
-    DONE,
     REASONS,
     STATES,
     Item,
@@ -122,11 +121,6 @@ def sums(items: Sequence[Item]) -> list[str]:
 def all_done(items: Iterable[Item]) -> bool:
     """Whether every item was reissued, and the web store has confirmed it."""
     return all(item.state is State.CONFIRMED for item in items)
-
-
-def given(items: Iterable[Item]) -> list[Item]:
-    """The items whose money is with its customer."""
-    return [item for item in items if item.state in DONE]
 
 
 def _most_first(reason: tuple[str, int]) -> tuple[int, str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from tillbridge.kernel.clock import Clock
 from tillbridge.kernel.db import Db, Row, Tx, load_queries
 from tillbridge.kernel.errors import DatabaseFault, NotAllowed, NotFound
-from tillbridge.reconcile.reissue.model import Item, Move, Plan, State, Step
+from tillbridge.reconcile.reissue.model import NEXT, Item, Move, Plan, State, Step
 
 _Q: Final = load_queries("reconcile/reissue")
 
@@ -78,7 +78,10 @@ async def plan_of_credit(db: Db | Tx, credit: str) -> tuple[int, State] | None:
 
 
 async def move(tx: Db | Tx, item: Item, move: Move, at: datetime, by: str) -> bool:
-    """An item moves on, and the step is noted; False when it does not stand where it was seen. Raises DatabaseError."""
+    """An item moves on, and the step is noted; False when it does not stand where it was seen. Raises ValueError for a
+    step that leads nowhere from there, DatabaseError."""
+    if move.to not in NEXT[item.state]:
+        raise ValueError(f"an item that is {item.state} does not become {move.to}")
     return (
         await tx.execute(
             _Q["move"], item.plan_id, item.number, item.state.value, move.to.value, at, by, move.seen, move.reason,

@@ -112,7 +112,7 @@ class FakePlatform:
         if credit.void or credit.frozen:
             return Refused("It cannot be frozen.")
         credit.frozen = True
-        return Did(balance=credit.balance)
+        return Did()
 
     def _unfreeze(self, name: str) -> Did | Refused:
         if not self.credits[name].frozen:

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.reconcile.reissue.values import AT, item
 from tillbridge.handoff.model import AttemptView, HandoffView
 from tillbridge.handoff.model import State as Handoff
+from tillbridge.kernel.money import Money
 from tillbridge.reconcile.reissue.model import Against, Reason
 from tillbridge.reconcile.reissue.ours import arrival
 from tillbridge.reconcile.reissue.ports import Asked, CannotTell, NotThere, Shown, Sight
@@ -94,7 +95,7 @@ def test_whether_a_credit_may_have_got_there(state: Handoff, outcomes: tuple[str
         (
             200,
             b'{"shown": true, "account_id": "A1", "available": "20.00", "currency": "USD", "spent": "5.00"}',
-            Shown("A1", True, "the account A1 shows 20.00 USD, 5.00 USD of it spent there."),
+            Shown("A1", True, "the account A1 shows 20.00 USD, 5.00 USD of it spent there.", Money(2000, "USD")),
         ),
     ],
 )
