@@ -114,7 +114,7 @@ def _valued(table: Table, side: Side, read: Sequence[str]) -> Table:
         plain += sure
     plain += _rules(table, values, side)
     numbers = [raw for name in read if not (raw := table[f"{RAW}{name}"]).type().is_string()]
-    odd = reduce(or_, (table.whole.contains(one) for one in "\t\n\v\f\r"), table.whole.re_search(r"\x00"))
+    odd = reduce(or_, (table.whole.contains(one) for one in "\t\n\r"), _rare(table.whole))
     plain += [table.whole.length() <= LONGEST, ~odd]
     blank = reduce(and_, (raw.isnull() for raw in numbers), ~table.whole.re_search(_SAID))
     kept = {f"{RAW}{name}": table[f"{RAW}{name}"] for name in read}
@@ -124,6 +124,11 @@ def _valued(table: Table, side: Side, read: Sequence[str]) -> Table:
         **values,
         **kept,
     )
+
+
+def _rare(text: StringValue) -> BooleanValue:
+    """Characters that cannot be written as themselves on every engine; one at a time, each is a search for a byte."""
+    return reduce(or_, (text.re_search(one) for one in (r"\x00", r"\x0b", r"\x0c")))
 
 
 def _value(table: Table, name: str) -> tuple[Value, list[BooleanValue]]:
