@@ -71,9 +71,10 @@ def typed(table: Table, side: Side, layout: Layout) -> Table:
 
 
 def _text(value: StringValue) -> StringValue:
-    # Stripping is slow, and hardly a cell needs it. Other space than blanks makes a row doubtful anyway.
+    # Hardly a cell needs it. Other space than blanks makes a row doubtful anyway; Ibis' own strip() is not used, as on
+    # Spark it takes the letters f and v for spaces.
     value = value.fill_null("")
-    return (value.startswith(" ") | value.endswith(" ")).ifelse(value.strip(), value)
+    return (value.startswith(" ") | value.endswith(" ")).ifelse(value.re_replace("^ +| +$", ""), value)
 
 
 def _prepared(table: Table, read: Sequence[str]) -> Table:
