@@ -80,7 +80,8 @@ def _after_name(words: list[str]) -> list[str] | None:
         return None
     rest = words[1:]
     cut = next((place for place, word in enumerate(rest) if set(word) <= set("<>")), len(rest))
-    return [word for word in rest[:cut] if word != "2"]
+    # Of `2>` the lexer makes two words; any other 2 is somebody's number.
+    return rest[: cut - 1] if cut < len(rest) and rest[cut - 1 : cut] == ["2"] else rest[:cut]
 
 
 def fault(words: list[str]) -> str:

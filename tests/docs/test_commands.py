@@ -56,6 +56,8 @@ def test_the_examples_of_the_help_are_taken() -> None:
         ("WEB=$(tillbridge key add web --role system)", [["key", "add", "web", "--role", "system"]]),
         ("cd shop && tillbridge map check; tillbridge work", [["map", "check"], ["work"]]),
         ("tillbridge db totals > totals.txt 2> log", [["db", "totals"]]),
+        ("tillbridge db totals 2> log", [["db", "totals"]]),
+        ("tillbridge reissue decide 2 1 --by carl", [["reissue", "decide", "2", "1", "--by", "carl"]]),
         ("make demo", []),
         ("pip show tillbridge", []),
     ],
