@@ -8,12 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-import ibis
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.integration.reconcile.little_exports import duckdb
 from tillbridge.diagnose.model import Side
 from tillbridge.reconcile.columns import AMOUNTS, SCHEMAS, TIMES
 from tillbridge.reconcile.sources.careful import take_text
@@ -27,10 +27,8 @@ ROWS: Final = {Side.POS: 2024, Side.PLATFORM: 2408, Side.STOREFRONT: 2429, Side.
 
 @pytest.fixture(scope="module")
 def con() -> Iterator[Any]:
-    backend = ibis.duckdb.connect(preserve_insertion_order=False)
-    backend.con.execute("SET TimeZone = 'UTC'")
-    yield backend
-    backend.disconnect()
+    with duckdb() as backend:
+        yield backend
 
 
 def load(side: Side, path: Path, staging: Path, con: Any) -> tuple[Loaded, pa.Table]:

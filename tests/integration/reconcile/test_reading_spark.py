@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import ibis
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 from ibis.expr.types import Table
 
+from tests.integration.reconcile.little_exports import duckdb
 from tillbridge.diagnose.model import Side
 from tillbridge.reconcile.columns import AMOUNTS, SCHEMAS, TIMES
 from tillbridge.reconcile.engine import open_engine
@@ -31,10 +31,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def con() -> Iterator[Any]:
-    backend = ibis.duckdb.connect(preserve_insertion_order=False)
-    backend.con.execute("SET TimeZone = 'UTC'")
-    yield backend
-    backend.disconnect()
+    with duckdb() as backend:
+        yield backend
 
 
 def natural(side: Side) -> pa.Table:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import ibis
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.integration.reconcile.little_exports import duckdb
 from tillbridge.diagnose.model import Side
 from tillbridge.reconcile.columns import AMOUNTS, COLUMNS, TIMES
 from tillbridge.reconcile.sources import reading
@@ -28,10 +28,8 @@ AT_LEAST: Final = 4
 
 @pytest.fixture(scope="module")
 def con() -> Iterator[Any]:
-    backend = ibis.duckdb.connect(preserve_insertion_order=False)
-    backend.con.execute("SET TimeZone = 'UTC'")
-    yield backend
-    backend.disconnect()
+    with duckdb() as backend:
+        yield backend
 
 
 AMOUNT: Final = st.sampled_from(
