@@ -96,6 +96,7 @@ async def _book(side: Side, live: Live, cut: Cut, raw: Path) -> SideRead:
     after = UUID(int=0)
     with Sheet(side, HUB, raw) as sheet:
         async with live.db.snapshot() as tx:
+            await store.by_key(tx)
             while page := await store.page(tx, after, cut.as_of, storefronts, PAGE):
                 roots = await store.roots(tx, [one.credit_id for one in page if one.replaces is not None])
                 for credit in page:

@@ -48,6 +48,11 @@ class Credit:
     given: Mapping[str, str]
 
 
+async def by_key(tx: Tx) -> None:
+    """Have this transaction read by keys alone; before the first page. Raises DatabaseError."""
+    await tx.execute(_Q["by_key"])
+
+
 async def page(tx: Tx, after: UUID, at: datetime, storefronts: Sequence[str], limit: int) -> list[Credit]:
     """Credits as they stood at a moment, in the order of their ids, behind `after`; begin with UUID(int=0). Raises
     DatabaseError."""
