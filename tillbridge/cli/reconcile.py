@@ -113,8 +113,8 @@ def _run(wanted: Wanted, staging: Path, told: Told) -> Run:
         )
         home = Home(the_map.retailer.country, the_map.retailer.currency) if the_map else Home()
         findings = find(tables, scope, home, con, told)
-        born = looked_at(tables, scope)
-        matched = born - len({one.code for one in findings if one.at and cut_has(wanted.cut, one.at)})
+        differing = [one for one in findings if one.at and cut_has(wanted.cut, one.at)]
+        born = looked_at(tables, scope, differing)
         return Run(
             cut=wanted.cut,
             retailer=the_map.retailer.name if the_map else "",
@@ -124,7 +124,7 @@ def _run(wanted: Wanted, staging: Path, told: Told) -> Run:
             sides=sides,
             findings=tuple(findings),
             looked_at=born,
-            matched=max(matched, 0),
+            matched=born - len(differing),
             remarks=tuple(_remarks(wanted, sides, newest(tables))),
             seconds=0.0,
         )

@@ -114,13 +114,16 @@ def write_back_failed(asked: Question) -> Proof | None:
     """The platform has it and the books do not: they recorded an error, or all that was promised is over."""
     view = asked.view
     online_needs_books = asked.kind is Class.ORPHAN and view.scope.way.books_first
-    if view.held is None or view.posted or not (asked.kind is Class.MISSING_IN_ERP or online_needs_books):
+    if view.posted or not (asked.kind is Class.MISSING_IN_ERP or online_needs_books):
+        return None
+    since = view.held.issued_at if view.held else view.born_at
+    if since is None or (view.held is None and view.has(Side.PLATFORM)):
         return None
     if view.failed is not None:
         return (Evidence(view.failed.posted_at, Side.ERP.value, f"could not take it: {view.failed.error or 'error'}"),)
-    if not view.has(Side.ERP) or not view.late(view.scope.way.books, view.held.issued_at):
+    if not view.has(Side.ERP) or not view.late(view.scope.way.books, since):
         return None
-    due = view.held.issued_at
+    due = since
     for leg in view.scope.way.books:
         due = view.scope.way.deadline(leg, due)
     return (Evidence(due, _hop(view.scope.way.books), "should have written it to the books by now"),)

@@ -3,12 +3,12 @@
 One difference is one finding: the first rule that holds decides, and none looks at what the others would have said.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final
 
 from tillbridge.diagnose.facts import money
-from tillbridge.diagnose.model import Class, Evidence, Held, Sale, Side
+from tillbridge.diagnose.model import Class, Evidence, Held, Side
 from tillbridge.diagnose.view import GONE, LIVE, SAME_MOMENT, View
 from tillbridge.diagnose.way import Leg
 
@@ -35,7 +35,7 @@ def _on_both_sides(view: View, held: Held) -> Proof | None:
     than is left, and less than there was."""
     online = held.issued - view.available
     sold_later = view.shown_at and held.last_activity_at and view.shown_at > held.last_activity_at
-    if not (view.case.shown and sold_later and view.spent and held.balance < view.available and online > 0):
+    if not (view.shown_once and sold_later and view.spent and held.balance < view.available and online > 0):
         return None
     if view.spent + online <= held.issued:
         return None
@@ -49,7 +49,7 @@ def _on_both_sides(view: View, held: Held) -> Proof | None:
 def void_not_propagated(view: View) -> Proof | None:
     """It is worth nothing any more, and can still be spent online."""
     held = view.held
-    if held is None or held.state not in GONE or view.available <= 0 or not view.touched:
+    if held is None or held.state not in GONE or view.available <= 0 or not view.touched or _just_changed(view, held):
         return None
     said = f"still shows {money(view.available, held.currency)} of a credit that is {held.state}"
     return _one(view.shown_at, Side.STOREFRONT, said)
@@ -74,6 +74,8 @@ def stale_after_redeem(view: View) -> Proof | None:
     """The web store shows what was left before something was spent."""
     held = view.held
     if held is None or not view.spent or not held.balance < view.available <= held.issued or not view.touched:
+        return None
+    if not view.shown_once or _just_changed(view, held):
         return None
     before = view.shown_at is None or held.last_activity_at is None or view.shown_at < held.last_activity_at
     if not before and view.available != held.issued:
@@ -102,8 +104,10 @@ def unbacked(view: View) -> Proof | None:
 def _unbacked_credit(view: View, held: Held) -> Proof | None:
     if held.state in GONE:
         return None
-    if held.origin == "register" and held.transaction_id:
-        if not view.has(Side.POS) or held.issued_at < view.scope.since + SAME_MOMENT:
+    if held.origin in ("register", "") and not view.has(Side.POS):
+        return None
+    if held.origin in ("register", "") and held.transaction_id:
+        if held.issued_at < view.scope.since + SAME_MOMENT:
             return None
         said = f"receipt {held.transaction_id} is in no register's export"
         return _one(held.issued_at, Side.PLATFORM, said)
@@ -132,7 +136,7 @@ def amount_mismatch(view: View) -> Proof | None:
     """Two sides say different amounts, or different currencies."""
     held = view.held
     if held is None:
-        return None
+        return _books_differ_from_sale(view) or None
     said = (*_sale_differs(view, held), *_books_differ(view, held), *_store_differs(view, held))
     return said or None
 
@@ -141,23 +145,35 @@ def _sale_differs(view: View, held: Held) -> Proof:
     sale = view.sale
     if sale is None or view.replaced or not view.in_window:
         return ()
-    return _differ(sale, held)
-
-
-def _differ(sale: Sale, held: Held) -> Proof:
-    if (sale.amount, sale.currency) == (held.issued, held.currency):
+    # What the platform counts as issued may hold what was loaded later, or may not.
+    if held.issued in (sale.amount, view.sold) and {one.currency for one in view.case.sales} == {held.currency}:
         return ()
     said = f"issued {money(held.issued, held.currency)} where the register sold {money(sale.amount, sale.currency)}"
     return _one(held.issued_at, Side.PLATFORM, said)
 
 
 def _books_differ(view: View, held: Held) -> Proof:
+    if view.replaced or not view.in_window:
+        return ()
+    expected = {held.issued, view.sold} if view.case.sales else {held.issued}
+    return _posted_differs(view, expected, held.issued, held.currency)
+
+
+def _books_differ_from_sale(view: View) -> Proof:
+    """Where no platform was read, the books are compared with what was sold."""
+    if view.sale is None or view.has(Side.PLATFORM) or not view.in_window:
+        return ()
+    return _posted_differs(view, {view.sold}, view.sold, view.sale.currency)
+
+
+def _posted_differs(view: View, expected: Collection[int], issued: int, currency: str) -> Proof:
     posted = view.posted
-    if posted is None or posted.amount is None or view.replaced or not view.in_window:
+    if posted is None or view.booked is None:
         return ()
-    if (posted.amount, posted.currency) == (held.issued, held.currency):
+    if view.booked in expected and {one.currency for one in view.documents} == {currency}:
         return ()
-    said = f"posted {money(posted.amount, posted.currency)} where {money(held.issued, held.currency)} was issued"
+    times = f" in {len(view.documents)} documents" if len(view.documents) > 1 else ""
+    said = f"posted {money(view.booked, posted.currency)}{times} where {money(issued, currency)} was issued"
     return _one(posted.posted_at, Side.ERP, said)
 
 
@@ -166,9 +182,11 @@ def _store_differs(view: View, held: Held) -> Proof:
         return ()
     currencies = {one.currency for one in view.case.shown if one.available}
     left = 0 if held.state in GONE else held.balance
-    if view.available == left and currencies <= {held.currency}:
+    # What cannot be spent now may be shown as nothing.
+    fits = {left} if held.state in LIVE | GONE else {left, 0}
+    if (view.available in fits and currencies <= {held.currency}) or _just_changed(view, held):
         return ()
-    shows = " and ".join(money(one.available, one.currency) for one in view.case.shown)
+    shows = " and ".join(money(one.available, one.currency) for one in sorted(view.case.shown, key=repr))
     said = f"shows {shows}, and {money(left, held.currency)} is left on the platform"
     return _one(view.shown_at, Side.STOREFRONT, said)
 
@@ -192,15 +210,26 @@ def orphan(view: View) -> Proof | None:
 
 def missing_in_erp(view: View) -> Proof | None:
     """It was issued, and the books do not have it."""
-    held = view.held
-    if held is None or not view.has(Side.ERP) or view.posted is not None or not view.in_window:
+    if not view.has(Side.ERP) or view.posted is not None or not view.in_window or not view.scope.way.books:
         return None
-    if held.state in GONE or held.state == "pending" or not view.scope.way.books:
-        return None
-    if view.failed is None and _in_flight(view, view.scope.way.books, held.issued_at):
+    since = _issued_at(view)
+    if since is None or (view.failed is None and _in_flight(view, view.scope.way.books, since)):
         return None
     said = f"document {view.failed.document_id} is in error" if view.failed else "no document has this receipt or code"
     return _one(view.scope.as_of, Side.ERP, said)
+
+
+def _issued_at(view: View) -> datetime | None:
+    """Since when the books should hear of it; None of what is none of theirs: not sold, not active yet, or gone."""
+    held = view.held
+    if held is not None:
+        return None if held.state in GONE or held.state == "pending" else held.issued_at
+    return view.sale.occurred_at if view.sale is not None and not view.has(Side.PLATFORM) else None
+
+
+def _just_changed(view: View, held: Held) -> bool:
+    """Whether the platform changed it a moment ago, and the web store will hear of it within seconds."""
+    return held.last_activity_at is not None and _in_flight(view, view.scope.way.online, held.last_activity_at)
 
 
 def _in_flight(view: View, legs: tuple[Leg, ...], since: datetime) -> bool:

@@ -39,9 +39,10 @@ def needs_the_directory(case: Case, scope: Scope) -> bool:
     return found is not None and found[0] in (Class.ORPHAN, Class.MISSING_ON_PLATFORM) and not known
 
 
-def finding_id(kind: Class, transaction_id: str, code: str) -> str:
-    """The same for the same difference in every run, however the rest of the exports has changed."""
-    return f"F-{hashlib.sha256(f'{kind}|{transaction_id}|{code}'.encode()).hexdigest()[:12]}"
+def finding_id(kind: Class, transaction_id: str, code: str, currency: str) -> str:
+    """The same for the same difference in every run, however the rest of the exports has changed. One code may stand
+    for a credit in each of several currencies."""
+    return f"F-{hashlib.sha256(f'{kind}|{transaction_id}|{code}|{currency}'.encode()).hexdigest()[:12]}"
 
 
 def _finding(
@@ -54,7 +55,7 @@ def _finding(
     answer = case.answer
     proved = answer.accounts[0] if answer and len(answer.accounts) == 1 else ""
     return Finding(
-        finding_id=finding_id(kind, transaction_id, code),
+        finding_id=finding_id(kind, transaction_id, code, currency),
         kind=kind,
         cause=cause,
         code=code,
@@ -86,8 +87,10 @@ def _at_stake(view: View, kind: Class) -> tuple[int, str]:
     """How much money the difference is about, in minor units, and its currency."""
     sale, held, posted = view.sale, view.held, view.posted
     if held is None:
+        if sale is not None and kind is Class.AMOUNT_MISMATCH:
+            return abs((view.booked or 0) - view.sold), sale.currency
         if sale is not None:
-            return sale.amount, sale.currency
+            return view.sold, sale.currency
         if posted is not None:
             return posted.amount or 0, posted.currency
         return view.available, view.case.shown[0].currency if view.case.shown else ""
@@ -115,10 +118,10 @@ def _overspent(view: View) -> int:
 
 def _difference(view: View) -> int:
     """The largest of the differences between what the sides say."""
-    held, sale, posted = view.held, view.sale, view.posted
+    held, sale = view.held, view.sale
     if held is None:
         return 0
-    gaps = [abs(sale.amount - held.issued)] if sale and not view.replaced else []
-    gaps += [abs(posted.amount - held.issued)] if posted and posted.amount is not None else []
+    gaps = [min(abs(amount - held.issued) for amount in (sale.amount, view.sold))] if sale and not view.replaced else []
+    gaps += [abs(view.booked - held.issued)] if view.booked is not None and not view.replaced else []
     gaps += [abs(view.available - held.balance)] if view.case.shown else []
     return max(gaps, default=0)

@@ -50,14 +50,30 @@ class View:
         return min(self.case.sales, key=lambda one: (one.occurred_at, one.transaction_id), default=None)
 
     @cached_property
+    def sold(self) -> int:
+        """What was paid for it at the registers in all: what was loaded later is a sale of its own."""
+        return sum(one.amount for one in self.case.sales)
+
+    @cached_property
     def held(self) -> Held | None:
         """The credit on the platform; where one code is there twice, the one that is worth most."""
-        return max(self.case.held, key=lambda one: (one.balance, one.credit_id), default=None)
+        return max(self.case.held, key=lambda one: (one.state not in GONE, one.balance, one.credit_id), default=None)
 
     @cached_property
     def posted(self) -> Booked | None:
-        """The document by which the books have it."""
-        return next((one for one in self.case.booked if one.status == "posted"), None)
+        """The document by which the books have it; the first one where there are several."""
+        return min(self.documents, key=lambda one: (str(one.posted_at or ""), one.document_id), default=None)
+
+    @cached_property
+    def documents(self) -> tuple[Booked, ...]:
+        """All documents by which the books have it."""
+        return tuple(one for one in self.case.booked if one.status == "posted")
+
+    @cached_property
+    def booked(self) -> int | None:
+        """What the books have of it in all; None where a document does not say."""
+        amounts = [one.amount for one in self.documents if one.amount is not None]
+        return sum(amounts) if amounts and len(amounts) == len(self.documents) else None
 
     @cached_property
     def failed(self) -> Booked | None:
@@ -72,6 +88,11 @@ class View:
         """What all accounts of the web store show of it together."""
         return sum(one.available for one in self.case.shown)
 
+    @property
+    def shown_once(self) -> bool:
+        """Whether one account alone shows something of it: two that show the same do not tell what was spent."""
+        return sum(one.available > 0 for one in self.case.shown) == 1
+
     @cached_property
     def shown_at(self) -> datetime | None:
         """When the web store last changed what it shows."""
@@ -79,8 +100,9 @@ class View:
 
     @cached_property
     def spent(self) -> int:
-        """What was spent of it by the platform's book; nothing of a credit that was taken back."""
-        return 0 if self.held is None or self.held.state in GONE else self.held.issued - self.held.balance
+        """What was spent of it by the platform's book; nothing of a credit that was taken back, or that was loaded with
+        more than was spent."""
+        return 0 if self.held is None or self.held.state in GONE else max(self.held.issued - self.held.balance, 0)
 
     @cached_property
     def born_at(self) -> datetime | None:

@@ -9,6 +9,7 @@ A key is the code; of a row without one, the transaction id.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import IntEnum
 from typing import Final
 
@@ -17,7 +18,7 @@ from ibis import _
 from ibis.expr.types import BooleanValue, IntegerValue, StringValue, Table, TimestampValue, Value
 
 from tillbridge.diagnose.model import Side
-from tillbridge.diagnose.view import GONE, LIVE, Scope
+from tillbridge.diagnose.view import GONE, LIVE, SAME_MOMENT, Scope
 
 BY_TRANSACTION: Final = "transaction "
 """What the key of a row without a code begins with; no code has a blank."""
@@ -39,25 +40,54 @@ def keyed(tables: Mapping[Side, Table]) -> dict[Side, Table]:
     return found
 
 
-def coded(table: Table, platform: Table) -> Table:
-    """A side whose rows lack codes, with the codes that the platform has under the same transaction id.
+def coded(table: Table, side: Side, platform: Table, since: datetime) -> Table:
+    """The registers' or the books' rows, those that lack a code with the one that the platform has under the same
+    transaction id: of the same money first, else whichever is left.
 
-    Each code goes to one row at the most, in the order of the rows, and none that a row of this side names itself.
+    Each code goes to one row at the most, and none that a row of this side names itself. What is older than the window
+    is left alone: a number may have stood on a receipt before.
     """
-    blank = table.filter((_.code == "") & (_.transaction_id != ""))
+    edge = ibis.literal(since - SAME_MOMENT)
+    at = table.occurred_at if side is Side.POS else table.posted_at
+    lacking = (table.code == "") & (table.transaction_id != "") & (at.isnull() | (at >= edge))
     named = table.filter(_.code != "").select("code").distinct()
-    free = platform.filter(_.transaction_id != "").select("transaction_id", "code").anti_join(named, "code")
-    wanting = blank.mutate(place=_place(blank.row, blank.transaction_id))
-    given = free.mutate(place=_place(free.code, free.transaction_id)).rename(given="code", given_to="transaction_id")
-    joined = wanting.left_join(given, [wanting.transaction_id == given.given_to, wanting.place == given.place]).mutate(
-        code=ibis.coalesce(_.given, "")
+    free = (
+        platform.filter((_.transaction_id != "") & (_.issued_at >= edge))
+        .anti_join(named, "code")
+        .select("transaction_id", given="code", money=_money(platform.issued, platform.currency), **_first(platform))
     )
-    rest = table.filter((_.code != "") | (_.transaction_id == ""))
-    return rest.union(joined.select(*table.columns), distinct=False)
+    blank = table.filter(lacking).mutate(money=_money(table.amount, table.currency), at=at)
+    exact = _paired(blank, free, "money")
+    rest = exact.filter(_.given == "").drop("given")
+    left = free.anti_join(exact.filter(_.given != ""), "given")
+    paired = exact.filter(_.given != "").union(_paired(rest, left), distinct=False)
+    columns = [name for name in table.columns if name != "code"]
+    return table.filter(~lacking).union(paired.select(*columns, code="given").select(*table.columns), distinct=False)
 
 
-def _place(order: Value, group: Value) -> Value:
-    return ibis.row_number().over(ibis.window(group_by=group, order_by=order))
+def _money(amount: IntegerValue, currency: StringValue) -> StringValue:
+    return ibis.coalesce(amount.cast("string"), "") + currency
+
+
+def _first(platform: Table) -> Mapping[str, Value]:
+    """By what one credit of a transaction goes before another: what is still worth something, and the older."""
+    return {"gone": platform.state.isin(sorted(GONE)), "issued_at": platform.issued_at}
+
+
+def _paired(blank: Table, free: Table, *also: str) -> Table:
+    """Rows with a code of their transaction as `given`, blank where none is left for them. The n-th goes with the n-th
+    of those that are the same in `also`, too."""
+    groups = ["transaction_id", *also]
+    mine = [blank[name] for name in groups]
+    theirs = [free[name] for name in groups]
+    order = [blank["at"], blank.money, blank.row]
+    wanting = blank.mutate(place=ibis.row_number().over(ibis.window(group_by=mine, order_by=order)))
+    offered = free.mutate(
+        place=ibis.row_number().over(ibis.window(group_by=theirs, order_by=[free.gone, free.issued_at, free.given]))
+    ).select("given", "place", **{f"{name}_given": _[name] for name in groups})
+    pairs = [wanting[name] == offered[f"{name}_given"] for name in groups]
+    joined = wanting.left_join(offered, [*pairs, wanting.place == offered.place])
+    return joined.mutate(given=ibis.coalesce(_.given, "")).select(*blank.columns, "given")
 
 
 def suspects(tables: Mapping[Side, Table], scope: Scope, home: str) -> Table:
@@ -80,9 +110,17 @@ def suspects(tables: Mapping[Side, Table], scope: Scope, home: str) -> Table:
         )
     else:
         agrees = _agrees_without_platform(sums, tables)
+    # A code may stand for something in several currencies, and what was touched may be another line than what differs.
+    abroad = sums.line.contains(_OTHER_CURRENCY)
     touched = _signed(sums, Sign.RECENT) > 0
-    found = sums.filter(touched & ~agrees)
-    return found.select(key=found.line.split(_OTHER_CURRENCY)[0]).distinct()
+    lines = sums.select(
+        key=sums.line.split(_OTHER_CURRENCY)[0],
+        differs=(~agrees).ifelse(1, 0),
+        touched=(touched | (abroad & ~agrees)).ifelse(1, 0),
+        kept=abroad | ~agrees,
+    ).filter(_.kept)
+    keys = lines.group_by("key").agg(differs=_.differs.max(), touched=_.touched.max())
+    return keys.filter((_.differs == 1) & (_.touched == 1)).select("key")
 
 
 class Count(IntEnum):
@@ -154,13 +192,18 @@ def _old(sums: Table) -> BooleanValue:
 
 
 def _agrees_without_platform(sums: Table, tables: Mapping[Side, Table]) -> BooleanValue:
-    """Without the platform nobody says what is left or what stands behind it: only what was sold can be looked for."""
+    """Without the platform nobody says what is left or what stands behind it: only what was sold can be looked for, and
+    compared with the books."""
     once = _counted(sums, Count.SOLD) == 1
+    nothing = _counted(sums, Count.SOLD) == 0
     if Side.STOREFRONT in tables:
         once &= _counted(sums, Count.SHOWN) == 1
-    if Side.ERP in tables:
-        once &= _counted(sums, Count.POSTED) == 1
-    return (_counted(sums, Count.SOLD) == 0) | once
+    if Side.POS in tables and Side.ERP in tables:
+        posted, failed = _counted(sums, Count.POSTED), _counted(sums, Count.FAILED)
+        once &= (posted == 1) & (failed == 0) & (sums.booked_less_issued == sums.sold_less_issued)
+        # A document in another currency than the sale's is a line of its own.
+        nothing &= posted == 0
+    return nothing | once
 
 
 def _key(table: Table) -> StringValue:
@@ -205,7 +248,8 @@ def _of_credit(table: Table, since: TimestampValue) -> Mapping[str, IntegerValue
         Sign.LIVE: table.state.isin(sorted(LIVE)),
         Sign.GONE: gone,
         Sign.ORDERED: by_order & named,
-        Sign.BACKED: (by_order | (table.origin == "register")) & named,
+        # Where no register is read, what says that it came from one, or says nothing, is taken at its word.
+        Sign.BACKED: (by_order & named) | table.origin.isin(["register", ""]),
         Sign.OLD: table.issued_at < since,
         Sign.RECENT: (table.issued_at >= since) | ibis.coalesce(table.last_activity_at >= since, False),
     }
