@@ -32,6 +32,9 @@ AT_ONCE: Final = 4
 CLASHES_MAX: Final = 20
 """How often a step is begun again that clashed with another transaction."""
 
+WRITTEN_ELSEWHERE: Final = "The book has done it, and no step here says so: restore both from the same backup."
+"""What is said of an item that the book knows more of than its journal does."""
+
 Next = Move | Written | Unsure
 """What a step came to: where the item moves on to, that it has moved, or that it stays for now."""
 
@@ -85,6 +88,8 @@ class Repair:
                 continue
             if isinstance(came, Unsure):
                 return replace(moved, sentence=came.seen)
+            if isinstance(came, Written) and moved.state is item.state:
+                return replace(moved, sentence=WRITTEN_ELSEWHERE)
             item = moved
         if item.state is State.HANDED:
             return (await self.settle(item, by))[0]

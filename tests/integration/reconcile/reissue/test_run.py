@@ -9,6 +9,9 @@ import pytest
 
 from tests.integration.ledger.wholeness import check_whole
 from tests.integration.reconcile.reissue.shop import Shop, open_shop
+from tillbridge.checkpoint import store as reviews
+from tillbridge.checkpoint.store import Review
+from tillbridge.cli.reissue import _until_confirmed
 from tillbridge.credit.model import Freeze, Unfreeze, Void
 from tillbridge.handoff import store as handoffs
 from tillbridge.identity.store import mark_gone
@@ -158,6 +161,25 @@ async def test_nothing_is_reissued_that_something_happened_to_while_it_was_looke
     await check_whole(shop.db)
 
 
+async def test_what_was_let_go_and_claimed_while_the_web_store_was_asked_is_not_taken_from_who_claimed_it(
+    shop: Shop,
+) -> None:
+    """It holds what it held: only that something happened tells."""
+    old = await shop.credit()
+    plan, _ = await shop.plan(shop.finding(old))
+
+    async def let_go_and_claimed(_: str) -> None:
+        await shop.do(Unfreeze(**shop.said(), credit_id=old, reason="the customer is at the desk"))
+        await shop.claim(old, shop.owners["A2"])
+
+    shop.web.first = let_go_and_claimed
+    (left,) = await shop.run(plan)
+    assert (left.state, left.reason) == (State.LEFT, Reason.CHANGED)
+    now = await shop.now(old)
+    assert (now.state, now.owner, now.balance) == (Ledger.ACTIVE, shop.owners["A2"], 2500)
+    await check_whole(shop.db)
+
+
 async def test_what_the_web_store_says_decides(shop: Shop) -> None:
     said: dict[Sight, tuple[State, str]] = {
         Shown("A1", False, "the account A1 shows 25.00 USD."): (State.LEFT, Reason.ARRIVED),
@@ -232,3 +254,34 @@ async def test_the_account_must_still_be_the_customers_when_the_money_moves(shop
     assert (waits.state, waits.reason) == (State.PERSON, Reason.UNKNOWN_ACCOUNT)
     (live,) = await shop.live_heirs(old)
     assert (live.credit_id, live.state) == (old, Ledger.UNCLAIMED)
+
+
+async def test_the_review_that_the_old_credit_waited_in_is_done(shop: Shop) -> None:
+    old = await shop.credit()
+    review = Review(shop.ids.new(), old, "no-customer", "Nobody was named.", {}, (), "open", shop.clock.now(), None, "")
+    async with shop.db.transaction() as tx:
+        await reviews.open_review(tx, review)
+    plan, _ = await shop.plan(shop.finding(old))
+    await shop.run(plan, "ann")
+    kept = await reviews.review_of_credit(shop.db, old)
+    assert kept is not None
+    assert (kept.state, kept.done_by) == ("done", "ann")
+
+
+async def test_a_run_waits_for_the_web_store(shop: Shop) -> None:
+    plan, _ = await shop.plan(shop.finding(await shop.credit()))
+    items = await shop.run(plan)
+    waiting = asyncio.create_task(_until_confirmed(shop.repair, items, "ann", 30))
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await shop.confirm("platform-web")
+    await asyncio.wait_for(waiting, 10)
+    (settled,) = await store.items(shop.db, plan.plan_id)
+    assert settled.state is State.CONFIRMED
+
+
+async def test_a_run_waits_no_longer_than_it_was_told(shop: Shop) -> None:
+    plan, _ = await shop.plan(shop.finding(await shop.credit()))
+    await asyncio.wait_for(_until_confirmed(shop.repair, await shop.run(plan), "ann", 1), 8)
+    (open_,) = await store.items(shop.db, plan.plan_id)
+    assert open_.state is State.HANDED

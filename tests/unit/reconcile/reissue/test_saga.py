@@ -101,6 +101,22 @@ def test_each_call_is_the_last_one_of_a_run(first: int, second: str) -> None:
     assert journal.item.state is State.CONFIRMED
 
 
+@pytest.mark.parametrize("fault", ["lost-before", "lost-after"])
+@pytest.mark.parametrize("first", range(24))
+def test_from_any_call_on_nothing_is_heard_for_a_while(first: int, fault: str) -> None:
+    for length in range(1, 16):
+        platform, journal = driven(["ok"] * first + [fault] * length)
+        check_over(platform, journal)
+        assert journal.item.state is State.CONFIRMED
+
+
+@pytest.mark.parametrize("first", range(24))
+def test_orders_are_lost_and_questions_answered_and_the_other_way_round(first: int) -> None:
+    for pattern in (["ok", "lost-before"], ["lost-before", "ok"], ["ok", "lost-after"], ["lost-after", "ok"]):
+        platform, journal = driven(["ok"] * first + pattern * 6)
+        check_over(platform, journal)
+
+
 def test_the_steps_are_all_there_are_and_in_order() -> None:
     _, journal = driven([])
     assert journal.steps == ["frozen", "proved", "voided", "reissued", "handed", "confirmed"]
