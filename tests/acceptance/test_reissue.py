@@ -194,6 +194,11 @@ async def test_plan_approve_run_and_report(shop: Shop) -> None:
         "planned", "approved", "frozen", "proved", "voided", "reissued", "handed"
     ]  # fmt: skip
     assert (first["approved_by"], first["evidence"][0]["fact"]) == ("ben", "Sold.")
+    page = shop.folder / "plan.html"
+    assert (await shop.here("report", "1", "--html", str(page)))[0] == 1
+    assert "4 reissued, and on the way to the web store" in page.read_text("utf-8")
+    status, said = await shop.here("report", "1", "--html", str(shop.folder / "no" / "plan.html"))
+    assert (status, "cannot be written (No such file" in said) == (2, True)
     status, out, _ = await shop.tell("report", "--format", "csv")
     assert (status, out.splitlines()[1].startswith("1,ann,")) == (0, True)
     status, out, _ = await shop.tell("plan", str(file), "--by", "ann")

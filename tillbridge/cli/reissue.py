@@ -27,6 +27,7 @@ from tillbridge.kernel.settings import Settings
 from tillbridge.reconcile.reissue import report as told
 from tillbridge.reconcile.reissue import store
 from tillbridge.reconcile.reissue.model import WORKING, Item, Plan, State, Step, needs_second_person, unapproved
+from tillbridge.reconcile.reissue.page import page
 from tillbridge.reconcile.reissue.plan import Planner, Ruling, check_approved, named
 from tillbridge.reconcile.reissue.reading import Findings, read_findings
 from tillbridge.reconcile.reissue.run import Repair
@@ -157,9 +158,10 @@ def run_command(plan: int, by: str, wait: int, data_dir: Path | None, stack: Pat
 
 @reissue_group.command("report")
 @click.argument("plan", type=click.IntRange(1), required=False)
+@click.option("--html", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write a page to print, as well.")
 @DATA_DIR
 @FORMAT
-def report_command(plan: int | None, data_dir: Path | None, form: str) -> None:
+def report_command(plan: int | None, file: Path | None, data_dir: Path | None, form: str) -> None:
     """What was reissued, left alone and why, and what waits for a person; without a PLAN, all plans.
 
     As JSON with all evidence and every step. Exit status as of run.
@@ -171,6 +173,8 @@ def report_command(plan: int | None, data_dir: Path | None, form: str) -> None:
         print_rows(run(_plans(settings)), form, ("plan", "items"))
         return
     kept, items, steps = run(_report(settings, plan))
+    if file is not None:
+        _write(file, page(kept, items, steps, SystemClock().now()))
     _show(kept, items, steps, form)
     sys.exit(0 if told.all_done(items) else 1)
 
@@ -278,6 +282,13 @@ def _next(plan: Plan, items: Sequence[Item]) -> str:
             f"'tillbridge reissue approve {plan.plan_id} --by NAME'"
         )
     return f"Run it with 'tillbridge reissue run {plan.plan_id} --by NAME'."
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise BadInput("--html", f"{file} cannot be written ({error.strerror})", "Name a file in a folder.") from error
 
 
 def _with_causes(findings: Findings, causes: Sequence[str]) -> Findings:

@@ -43,8 +43,8 @@ def row(item: Item) -> dict[str, str]:
         "currency": item.currency,
         "transaction_id": item.transaction_id,
         "store": item.store,
-        "old_code": _masked(item.last4),
-        "new_code": _masked(item.new_last4),
+        "old_code": masked(item.last4),
+        "new_code": masked(item.new_last4),
         "account": f"{item.system}:{item.account_id}" if item.account_id else "",
         "reason": item.reason,
         "sentence": item.sentence,
@@ -134,5 +134,6 @@ def _money(items: Iterable[Item]) -> str:
     return ", ".join(str(Money(minor, currency)) for currency, minor in sorted(by_currency.items()))
 
 
-def _masked(last4: str) -> str:
+def masked(last4: str) -> str:
+    """A code by its last four signs; blank where nobody knows them."""
     return f"{_MASK}{last4}" if last4 else ""
