@@ -115,8 +115,8 @@ def test_parquet_gives_the_same_rows(side: Side, kind: str, tmp_path: Path, con:
     loaded, rows = load(side, tmp_path / "side.parquet", tmp_path / "staging", con)
     assert rows.equals(load(side, SAMPLE / f"{side}.csv", tmp_path / "staging", con)[1])
     # What has natural types is not copied.
-    assert loaded.lies == (kind in ("texts", "natural"))
-    assert (not loaded.typed) == loaded.lies
+    assert loaded.staged.lies == (kind in ("texts", "natural"))
+    assert (not loaded.staged.typed) == loaded.staged.lies
 
 
 def test_parquet_with_a_few_odd_rows_is_not_copied_for_them(tmp_path: Path, con: Any) -> None:
@@ -129,7 +129,7 @@ def test_parquet_with_a_few_odd_rows_is_not_copied_for_them(tmp_path: Path, con:
     columns["operator"][8] = "Jo\x00"
     pq.write_table(pa.table(columns), tmp_path / "pos.parquet")
     loaded = read(Side.POS, tmp_path / "pos.parquet", canonical(Side.POS), tmp_path, con)
-    assert loaded.lies
+    assert loaded.staged.lies
     assert loaded.read.rows == ROWS[Side.POS] - 2
     assert [(bad.row, bad.field) for bad in loaded.read.bad] == [(5, "amount"), (10, "operator")]
     rows = table(loaded, con).order_by("row").to_pyarrow().to_pylist()

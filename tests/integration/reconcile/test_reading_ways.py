@@ -122,7 +122,7 @@ def both(side: Side, data: bytes, layout: Layout, folder: Path, con: Any) -> tup
     if quick is None:
         return None
     staged, rows = reading._with_doubtful(quick, side, path, layout, folder, con)
-    loaded = Loaded(reading._said(side, path, rows, staged.tally), path, layout, staged.typed, False, None)
+    loaded = Loaded(reading._said(side, path, rows, staged.tally), path, layout, staged)
     found = reading.table(loaded, con).order_by("row").to_pyarrow().to_pylist()
     careful = take_text(side, path, layout, folder / "careful.parquet")
     truth = [row for part in careful.typed for row in pq.read_table(part).to_pylist()]

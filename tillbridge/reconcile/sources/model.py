@@ -73,21 +73,22 @@ def refused(complaints: Iterable[Complaint]) -> Tally:
 @dataclass(frozen=True, slots=True)
 class Staged:
     """Where the rows are that can be used: `typed` are Parquet files of ours; `lies` says that the file itself is one,
-    and is typed as it is asked. `tally` is what was wrong, as far as it is known before rows that stand twice."""
+    and is typed as it is asked; `left` is a file of the numbers of its rows that are not. `tally` is what was wrong, as
+    far as it is known before rows that stand twice."""
 
     typed: tuple[Path, ...]
     tally: Tally
     lies: bool = False
+    left: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """One side, read: `read` is what came of it, the rest is where `reading.table` finds its rows. `dropped` is a file
-    of row numbers that are left out, or None."""
+    of the numbers of rows that stand twice, or None."""
 
     read: SideRead
     path: Path
     layout: Layout
-    typed: tuple[Path, ...]
-    lies: bool
-    dropped: Path | None
+    staged: Staged
+    dropped: Path | None = None

@@ -51,7 +51,7 @@ def read(side: Side, path: Path, layout: Layout, staging: Path, con: Any) -> Loa
     """
     staged = _staged(side, path, layout, staging, con)
     staged, rows = _with_doubtful(staged, side, path, layout, staging, con)
-    loaded = Loaded(_said(side, path, rows, staged.tally), path, layout, staged.typed, staged.lies, None)
+    loaded = Loaded(_said(side, path, rows, staged.tally), path, layout, staged)
     if not rows:
         return loaded
     twins = find(table(loaded, con), side, staging / f"{side}-twice.parquet")
@@ -63,10 +63,13 @@ def read(side: Side, path: Path, layout: Layout, staging: Path, con: Any) -> Loa
 
 def table(loaded: Loaded, con: Any) -> Table:
     """The rows of a side that can be used, typed as `columns.SCHEMAS`, on any Ibis backend."""
-    side = loaded.read.side
-    parts = [_usable(con.read_parquet(path), side) for path in loaded.typed]
-    if loaded.lies:
-        parts.append(_usable(typed(lying(con, loaded.path, side, loaded.layout), side, loaded.layout), side))
+    side, staged = loaded.read.side, loaded.staged
+    parts = [_usable(con.read_parquet(path), side) for path in staged.typed]
+    if staged.lies:
+        # Whether a row can be used was asked once, when it was read: only what somebody wants is typed again.
+        lie = typed(lying(con, loaded.path, side, loaded.layout), side, loaded.layout)
+        lie = lie.anti_join(con.read_parquet(staged.left), "row") if staged.left else lie
+        parts.append(lie.select("row", *COLUMNS[side]).cast(schema_of(side)))
     if not parts:
         return con.create_table(f"nothing_of_{side}", schema=schema_of(side), temp=con.name == "duckdb", overwrite=True)
     rows = ibis.union(*parts, distinct=False) if len(parts) > 1 else parts[0]
@@ -123,11 +126,11 @@ def _with_doubtful(
     staged: Staged, side: Side, path: Path, layout: Layout, staging: Path, con: Any
 ) -> tuple[Staged, int]:
     """With the rows that the quick way was not sure of, read carefully; and how many rows can be used."""
-    usable, typed_parts, tally = 0, staged.typed, staged.tally
-    parts = [con.read_parquet(part) for part in staged.typed]
-    if staged.lies:
-        parts.append(typed(lying(con, path, side, layout), side, layout))
-    for part in parts:
+    usable = 0
+    for part, lies in [
+        *((con.read_parquet(one), False) for one in staged.typed),
+        *_lying(staged, side, path, layout, con),
+    ]:
         if PLAIN not in part.columns:
             usable += int(part.count().execute())
             continue
@@ -135,11 +138,20 @@ def _with_doubtful(
         counted = part.agg(sure=sure.sum().fill_null(0), blank=part[BLANK].sum().fill_null(0), all=part.count())
         one = counted.to_pyarrow().to_pylist()[0]
         usable += int(one["sure"])
+        if lies and one["sure"] < one["all"]:
+            staged = replace(staged, left=staging / f"{side}-left.parquet")
+            con.to_parquet(part.filter(~sure).select("row"), staged.left)
         if one["sure"] + one["blank"] < one["all"]:
             target = staging / f"{side}-mended.parquet"
             rows, said = _mended(part, side, layout, target, con)
-            usable, typed_parts, tally = usable + rows, (*typed_parts, target), tally + said
-    return replace(staged, typed=typed_parts, tally=tally), usable
+            usable += rows
+            staged = replace(staged, typed=(*staged.typed, target), tally=staged.tally + said)
+    return staged, usable
+
+
+def _lying(staged: Staged, side: Side, path: Path, layout: Layout, con: Any) -> Iterator[tuple[Table, bool]]:
+    if staged.lies:
+        yield typed(lying(con, path, side, layout), side, layout), True
 
 
 def _mended(part: Table, side: Side, layout: Layout, target: Path, con: Any) -> tuple[int, Tally]:

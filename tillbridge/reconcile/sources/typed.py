@@ -7,7 +7,7 @@ way reads it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, reduce
-from operator import and_, or_
+from operator import and_
 from typing import Final
 
 import ibis
@@ -26,6 +26,7 @@ BLANK: Final = "blank"
 RAW: Final = "raw_"
 """What stands before our column for its text as it came."""
 
+_ODD: Final = r"[\x00\t\n\x0b\x0c\r]"
 _SAID: Final = r"[^ ]"
 _CODE: Final = r"^[0-9A-Za-z -]*$"
 _AMOUNT: Final = r"^[0-9]{1,10}(\.[0-9]{1,4})?$"
@@ -34,7 +35,10 @@ _MOMENT: Final = (
     r"(\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$"
 )
 _UTC: Final = dt.Timestamp(timezone="UTC", scale=6)
-_POWERS: Final = (1, 10, 100, 1000, 10_000)
+_NARROW: Final = dt.Decimal(14, 4)
+_WHOLE: Final = dt.Decimal(18, 4)
+_WIDE: Final = dt.Decimal(38, 9)
+_POWERS: Final = (1, 10, 100, 1000)
 
 
 @cache
@@ -94,8 +98,13 @@ def _prepared(table: Table, read: Sequence[str]) -> Table:
         code=code.upper().replace(" ", "").replace("-", ""),
         whole=ibis.literal("").join([table[f"{RAW}{name}"] for name in read]),
     )
+    whole = table.whole
     return table.mutate(
-        **{f"power_{name}": _power(table.decimals - _after_point(table[name])) for name in AMOUNTS & set(table.columns)}
+        said=whole.re_search(_SAID),
+        orderly=(whole.length() <= LONGEST) & ~whole.re_search(_ODD),
+        **{
+            f"power_{name}": _power(table.decimals - _after_point(table[name])) for name in AMOUNTS & set(table.columns)
+        },
     )
 
 
@@ -115,9 +124,8 @@ def _valued(table: Table, side: Side, read: Sequence[str]) -> Table:
         plain += sure
     plain += _rules(table, values, side)
     numbers = [raw for name in read if not (raw := table[f"{RAW}{name}"]).type().is_string()]
-    odd = reduce(or_, (table.whole.contains(one) for one in "\t\n\r"), _rare(table.whole))
-    plain += [table.whole.length() <= LONGEST, ~odd]
-    blank = reduce(and_, (raw.isnull() for raw in numbers), ~table.whole.re_search(_SAID))
+    plain.append(table.orderly)
+    blank = reduce(and_, (raw.isnull() for raw in numbers), ~table.said)
     kept = {f"{RAW}{name}": table[f"{RAW}{name}"] for name in read}
     return table.select(
         "row",
@@ -125,11 +133,6 @@ def _valued(table: Table, side: Side, read: Sequence[str]) -> Table:
         **values,
         **kept,
     )
-
-
-def _rare(text: StringValue) -> BooleanValue:
-    """Characters that cannot be written as themselves on every engine; one at a time, each is a search for a byte."""
-    return reduce(or_, (text.re_search(one) for one in (r"\x00", r"\x0b", r"\x0c")))
 
 
 def _value(table: Table, name: str) -> tuple[Value, list[BooleanValue]]:
@@ -153,9 +156,14 @@ def _value(table: Table, name: str) -> tuple[Value, list[BooleanValue]]:
 def _minor(value: Value, power: IntegerValue, currency: StringValue) -> tuple[Value, list[BooleanValue]]:
     """Minor units: the digits of a text, or a number, times a power of ten; it is null where the text is too fine."""
     if not isinstance(value, StringValue):
-        scaled = value.try_cast("decimal(24, 9)") * power.cast("decimal(5, 0)")
+        # As narrow as can be: up to 18 digits the engine reckons in whole numbers of the machine.
+        exact = value.try_cast(_NARROW)
+        scaled = exact * power.cast("decimal(4, 0)")
         whole = scaled.try_cast("int64")
-        return whole, [value.isnull() | ((value >= 0) & (value < 10**10) & (scaled == whole) & (currency != ""))]
+        sure = (exact >= 0) & (scaled == whole.try_cast(_WHOLE)) & (currency != "")
+        if value.type().is_decimal() and value.type().scale > _NARROW.scale:
+            sure &= exact.cast(_WIDE) == value.try_cast(_WIDE)
+        return whole, [value.isnull() | sure]
     whole = value.replace(".", "").try_cast("int64") * power
     return whole, [(value == "") | (value.re_search(_AMOUNT) & power.notnull() & (currency != ""))]
 
@@ -167,7 +175,7 @@ def _decimals(currency: StringValue) -> IntegerValue:
 
 
 def _power(shift: IntegerValue) -> IntegerValue:
-    """Ten to the power of 0 to 4; null of anything else."""
+    """Ten to the power of 0 to 3; null of anything else."""
     powers = ((shift == place, ibis.literal(power, "int64")) for place, power in enumerate(_POWERS))
     return ibis.cases(*powers, else_=ibis.null("int64"))
 
