@@ -128,7 +128,7 @@ def _join(transaction_id: str, wanting: list[_Draft], sold: Iterable[_Draft]) ->
     sales = [(sale, draft) for draft in sold for sale in draft.sales if sale.transaction_id == transaction_id]
     sales.sort(key=lambda pair: repr(pair[0]))
     free = [(sale, draft) for sale, draft in sales if not draft.held]
-    taken: list[Held] = []
+    taken: dict[str, Held] = {}
     for draft in sorted(wanting, key=lambda one: (min(held.issued_at for held in one.held), one.code)):
         mine = max(draft.held, key=lambda one: (one.state not in GONE, one.balance, one.credit_id))
         own = [pair for pair in free if _may_be_of(mine, pair[0])]
@@ -143,8 +143,10 @@ def _join(transaction_id: str, wanting: list[_Draft], sold: Iterable[_Draft]) ->
             continue
         draft.sales.append(of)
         if first.state in GONE:
-            taken.append(first)
-        else:
+            # One credit stands in for it; whatever else does is one too many beside that.
+            first = taken.get(first.credit_id, first)
+            taken.setdefault(first.credit_id, mine)
+        if first.state not in GONE:
             draft.first = first
 
 
@@ -156,11 +158,15 @@ def _money(sale: Sale) -> tuple[int, str]:
     return sale.amount, sale.currency
 
 
-def _nearness(mine: Held, first: Held, sale: Sale, taken: list[Held]) -> tuple[bool, bool, bool, str]:
+def _nearness(mine: Held, first: Held, sale: Sale, taken: Mapping[str, Held]) -> tuple[bool, bool, bool, str]:
     """Which credit of the sale a further one belongs to: one that had been taken back by then, and that nothing stands
     in for yet, before one that is still worth something; of the same money before another."""
     gone = first.state in GONE
-    before = gone and first not in taken and (first.last_activity_at or mine.issued_at) <= mine.issued_at + SAME_MOMENT
+    before = (
+        gone
+        and first.credit_id not in taken
+        and (first.last_activity_at or mine.issued_at) <= mine.issued_at + SAME_MOMENT
+    )
     return not before, gone, (mine.issued, mine.currency) != (first.issued, first.currency), sale.code
 
 
