@@ -1,10 +1,11 @@
 """`tillbridge`: the commands, one file per group. A command is loaded when it is asked for: none waits for what another
 one needs."""
 
+import io
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -58,8 +59,21 @@ def commands() -> None:
     """
 
 
+def whole(output: TextIO) -> TextIO:
+    """The same output, through a buffer if it has none; `output` itself is used no more then.
+
+    Python run unbuffered, as containers often have it, hands a long text to the system in one go, and what a pipe did
+    not take at once is lost without a word.
+    """
+    if not isinstance(output, io.TextIOWrapper) or not isinstance(output.buffer, io.RawIOBase):
+        return output
+    encoding, errors = output.encoding, output.errors
+    return io.TextIOWrapper(io.BufferedWriter(output.detach()), encoding, errors, line_buffering=True)
+
+
 def main() -> None:
     """Run a command. What a person can mend is one sentence and exit status 2; never a trace."""
+    sys.stdout = whole(sys.stdout)
     try:
         log_form, log_level = read_log_settings()
         set_up(log_form, log_level)

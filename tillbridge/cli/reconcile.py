@@ -18,7 +18,7 @@ from rich.text import Text
 
 from tillbridge.cli.reconcile_sides import Wanted, gather
 from tillbridge.cli.running import read_stack, settings_with
-from tillbridge.diagnose.model import SIDES, Side
+from tillbridge.diagnose.model import Side
 from tillbridge.diagnose.view import Scope
 from tillbridge.diagnose.way import way_of
 from tillbridge.kernel.clock import SystemClock
@@ -138,10 +138,8 @@ def cut_has(cut: Cut, at: datetime) -> bool:
 def _remarks(wanted: Wanted, sides: Sequence[SideRead], at: datetime | None) -> Iterator[str]:
     """What whoever reads the result should know about the run as a whole."""
     if wanted.stack is None:
-        yield "No stack map was given: a day is allowed for each step, and what a system accepts is not known."
-    for side in Side:
-        if side not in wanted.named:
-            yield f"Nothing was read of {SIDES[side]}: what they alone can tell is not looked for."
+        missing = f"There is no stack map {wanted.settings.stack}"
+        yield f"{missing}: a day is allowed for each step, and what a system accepts is not known."
     for read in sides:
         if read.origin == HUB and not read.rows:
             when = wanted.cut.as_of.isoformat(timespec="seconds")
