@@ -71,7 +71,8 @@ def cases(rows: Suspects, since: datetime) -> list[Case]:
 
 def _order(case: Case) -> tuple[str, str, str]:
     names = [(one.transaction_id, one.currency) for one in case.sales]
-    names += [(one.transaction_id, one.currency) for one in (*case.held, *case.booked)]
+    names += [(one.transaction_id, one.currency) for one in case.held]
+    names += [(one.transaction_id, one.currency) for one in case.booked]
     return case.code, *(names[0] if names else ("", ""))
 
 
@@ -142,11 +143,12 @@ def _join(transaction_id: str, wanting: list[_Draft], sold: Iterable[_Draft]) ->
         if first is None or of is None:
             continue
         draft.sales.append(of)
+        # One credit stands in for one that was taken back; whatever else does is one too many beside that.
+        while first.credit_id in taken:
+            first = taken[first.credit_id]
         if first.state in GONE:
-            # One credit stands in for it; whatever else does is one too many beside that.
-            first = taken.get(first.credit_id, first)
-            taken.setdefault(first.credit_id, mine)
-        if first.state not in GONE:
+            taken[first.credit_id] = mine
+        else:
             draft.first = first
 
 

@@ -111,7 +111,7 @@ def test_a_second_reissue_of_one_credit_is_a_duplicate(ask: Any) -> None:
     gone = without(changed(agreeing("A", "T1", 5000, AT), Side.PLATFORM, **VOID), Side.STOREFRONT)
     twice = {side: [{**one, "code": "M"} for one in rows] for side, rows in reissue(timedelta(days=3)).items()}
     twice[Side.PLATFORM][0]["credit_id"] = "C-M"
-    assert said(ask(joined(gone, reissue(timedelta(days=2)), twice))) == [(Class.DUPLICATE_ISSUE, "N")]
+    assert said(ask(joined(gone, reissue(timedelta(days=2)), twice))) == [(Class.DUPLICATE_ISSUE, "M")]
 
 
 def test_a_duplicate_of_which_one_was_taken_back_is_none(ask: Any) -> None:
