@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from tillbridge.api.keys import make_key
-from tillbridge.cli.running import serving
+from tillbridge.cli.serving import serving
 from tillbridge.kernel.settings import Settings
 from tillbridge.stack.load import parse
 from tillbridge.wiring import Hub

@@ -14,7 +14,7 @@ from tests.acceptance.asking import AT, REPAIR, amount, ask, command, read, sale
 from tests.acceptance.conftest import ACCOUNTS, QUIET_MAP, Door, sale, settings_in
 from tillbridge.api.keys import make_key
 from tillbridge.checkpoint import approvals as approvals_module
-from tillbridge.cli.running import serving
+from tillbridge.cli.serving import serving
 from tillbridge.credit import store
 from tillbridge.credit.approval import Decision
 from tillbridge.ledger import store as ledger

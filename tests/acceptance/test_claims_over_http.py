@@ -16,7 +16,7 @@ from tests.acceptance.pages_server import Seen, Visitor
 from tests.integration.checkpoint.conftest import START
 from tillbridge.api.keys import make_key
 from tillbridge.checkpoint import claim
-from tillbridge.cli.running import serving
+from tillbridge.cli.serving import serving
 from tillbridge.kernel.clock import SetClock
 from tillbridge.stack.load import parse
 from tillbridge.wiring import INBOX, Hub

@@ -22,7 +22,7 @@ from tests.integration.handoff import parts
 from tests.integration.handoff.target import Target, serve
 from tillbridge.api import signs as signs_module
 from tillbridge.api.keys import make_key
-from tillbridge.cli.running import serving
+from tillbridge.cli.serving import serving
 from tillbridge.handoff import promise
 from tillbridge.handoff import store as handoffs
 from tillbridge.stack.load import parse

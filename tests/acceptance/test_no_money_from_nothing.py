@@ -14,7 +14,7 @@ from tests.acceptance.asking import AT, REPAIR, amount, ask, done, issued, read,
 from tests.acceptance.conftest import ACCOUNTS, QUIET_MAP, Door, settings_in
 from tests.house.test_more_money import MORE
 from tillbridge.api.keys import make_key
-from tillbridge.cli.running import serving
+from tillbridge.cli.serving import serving
 from tillbridge.ledger.states import Verb
 from tillbridge.stack.load import parse
 

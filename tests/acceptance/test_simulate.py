@@ -14,7 +14,7 @@ from tests.acceptance.conftest import settings_in
 from tillbridge.api.keys import make_key
 from tillbridge.cli.evidence import gather_evidence, moving
 from tillbridge.cli.rig import Rig
-from tillbridge.cli.running import serving
+from tillbridge.cli.serving import serving
 from tillbridge.kernel.clock import SystemClock
 from tillbridge.simulate.claims import claim_voucher
 from tillbridge.simulate.faults import Delay, Faults, Often, Refuse

@@ -9,7 +9,7 @@ from tests.acceptance.conftest import QUIET_MAP, Door, sale, settings_in
 from tests.integration.api.lines import written
 from tillbridge.api.keys import make_key, revoke_key
 from tillbridge.api.model import Line, What
-from tillbridge.cli.running import serving
+from tillbridge.cli.serving import serving
 from tillbridge.kernel.db import open_db
 from tillbridge.ledger import store as ledger
 from tillbridge.stack.load import parse

@@ -9,7 +9,7 @@ from tests.acceptance.conftest import settings_in
 from tests.acceptance.test_simulate import MAP, PACE, ROLES, SECRETS, Town
 from tillbridge.api.keys import make_key
 from tillbridge.cli.rig import Rig
-from tillbridge.cli.running import serving
+from tillbridge.cli.serving import serving
 from tillbridge.kernel.clock import SystemClock
 from tillbridge.simulate.directory import Account
 from tillbridge.simulate.servers import NAMES, Key, Shape, open_retailer

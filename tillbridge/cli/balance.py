@@ -6,8 +6,8 @@ from uuid import UUID
 import click
 
 from tillbridge.cli.listing import FORMAT, print_rows
+from tillbridge.cli.options import DATA_DIR
 from tillbridge.cli.running import run, settings_with
-from tillbridge.cli.serve import DATA_DIR
 from tillbridge.credit.codes import Codes, plain_code
 from tillbridge.diagnose.lookup import credits_named
 from tillbridge.kernel.clock import SystemClock, parse_time

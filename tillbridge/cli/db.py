@@ -6,8 +6,8 @@ from typing import Final
 import click
 
 from tillbridge.cli.listing import FORMAT, print_rows
+from tillbridge.cli.options import DATA_DIR
 from tillbridge.cli.running import run, settings_with
-from tillbridge.cli.serve import DATA_DIR
 from tillbridge.cli.verify import verify_command
 from tillbridge.kernel.db import migrate
 from tillbridge.kernel.money import Money

@@ -9,8 +9,8 @@ from tillbridge.api.keys import make_key, revoke_key
 from tillbridge.cli.key_audit import audit_command
 from tillbridge.cli.key_role import role_group
 from tillbridge.cli.listing import FORMAT, print_rows
+from tillbridge.cli.options import DATA_DIR
 from tillbridge.cli.running import run, settings_with
-from tillbridge.cli.serve import DATA_DIR
 from tillbridge.kernel.clock import SystemClock
 from tillbridge.kernel.settings import Settings
 from tillbridge.wiring import open_database

@@ -10,8 +10,8 @@ import click
 from tillbridge.api import store
 from tillbridge.api.model import Line
 from tillbridge.cli.listing import FORMAT, print_rows
+from tillbridge.cli.options import DATA_DIR
 from tillbridge.cli.running import run, settings_with
-from tillbridge.cli.serve import DATA_DIR
 from tillbridge.kernel.clock import parse_time
 from tillbridge.kernel.errors import BadInput
 from tillbridge.kernel.settings import Settings

@@ -7,8 +7,8 @@ import click
 from tillbridge.api import store
 from tillbridge.api.roles import read_rights, set_role
 from tillbridge.cli.listing import FORMAT, print_rows
+from tillbridge.cli.options import DATA_DIR
 from tillbridge.cli.running import run, settings_with
-from tillbridge.cli.serve import DATA_DIR
 from tillbridge.kernel.actor import Right
 from tillbridge.kernel.clock import SystemClock
 from tillbridge.kernel.settings import Settings

@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from tillbridge.api import store as keys
 from tillbridge.api.keys import require
 from tillbridge.cli.listing import FORMAT, print_rows
+from tillbridge.cli.options import DATA_DIR, STACK
 from tillbridge.cli.running import read_stack, run, settings_with
-from tillbridge.cli.serve import DATA_DIR, STACK
 from tillbridge.diagnose.model import Cause
 from tillbridge.kernel.actor import Right
 from tillbridge.kernel.clock import SystemClock

@@ -9,8 +9,8 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from tillbridge.cli.options import DATA_DIR, STACK
 from tillbridge.cli.running import read_stack, run, settings_with
-from tillbridge.cli.serve import DATA_DIR, STACK
 from tillbridge.identity.directory import Loaded, load
 from tillbridge.kernel.clock import SystemClock, parse_time
 from tillbridge.kernel.errors import SettingFault

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from tillbridge.cli.listing import print_rows
+from tillbridge.cli.options import DATA_DIR
 from tillbridge.cli.running import run, settings_with
-from tillbridge.cli.serve import DATA_DIR
 from tillbridge.handoff.replay import IDS_MAX, Preview, Selection, preview, read_id, replay_selected, states_of
 from tillbridge.kernel.clock import SystemClock, time_text
 from tillbridge.kernel.errors import BadInput

@@ -15,8 +15,8 @@ from tillbridge.checkpoint.intake.mending import Mended
 from tillbridge.checkpoint.intake.model import Wrong
 from tillbridge.checkpoint.intake.table import LINE
 from tillbridge.cli.listing import FORMAT, print_rows
+from tillbridge.cli.options import DATA_DIR, STACK
 from tillbridge.cli.running import own_address, read_stack, run, settings_with
-from tillbridge.cli.serve import DATA_DIR, STACK
 from tillbridge.handoff.inbound import store
 from tillbridge.handoff.inbound.model import Quarantined, RowState
 from tillbridge.kernel.db import Db

@@ -16,8 +16,9 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tillbridge.cli.running import read_stack, run, serving, settings_with
-from tillbridge.cli.serve import DATA_DIR, STACK
+from tillbridge.cli.options import DATA_DIR, STACK
+from tillbridge.cli.running import read_stack, run, settings_with
+from tillbridge.cli.serving import serving
 from tillbridge.connectors import pos_csv
 from tillbridge.connectors.pos_csv import BadPosRow, PosRow
 from tillbridge.identity import directory

@@ -1,26 +1,21 @@
-"""How commands run: one event loop, settings from the environment, and a hub that serves until it is told to stop."""
+"""How commands run: one event loop, settings from the environment, and what serves until it is told to stop."""
 
 import asyncio
 import gc
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
-from tillbridge.cli.doors import Doors
-from tillbridge.kernel.actor import Actor
-from tillbridge.kernel.clock import Clock
 from tillbridge.kernel.errors import SettingFault
 from tillbridge.kernel.settings import Settings, read_settings
 from tillbridge.stack.load import load
 from tillbridge.stack.model import Stack
-from tillbridge.wiring import Hub, RefusedMap
 
 T = TypeVar("T")
 
@@ -83,57 +78,6 @@ def address_of(listener: socket.socket) -> str:
 def own_address(settings: Settings) -> str:
     """Where vouchers are claimed that a process opens which has no doors of its own."""
     return settings.public_url or f"http://{settings.host}:{settings.port}"
-
-
-@asynccontextmanager
-async def serving(
-    settings: Settings,
-    stack: Stack,
-    *,
-    deliver: bool = True,
-    take_in: bool = False,
-    trusted: dict[str, Actor] | None = None,
-    refused_map: RefusedMap = lambda: None,
-    clock: Clock | None = None,
-) -> AsyncIterator[tuple[Hub, str]]:
-    """A hub with its doors open: the hub and its address. `trusted` keys live in this process only; `clock` is the
-    system's unless one is handed in."""
-    async with open_doors(
-        settings, stack, deliver=deliver, take_in=take_in, trusted=trusted, refused_map=refused_map, clock=clock
-    ) as (doors, address):
-        yield doors.hub, address
-
-
-@asynccontextmanager
-async def open_doors(
-    settings: Settings,
-    stack: Stack,
-    *,
-    deliver: bool = True,
-    take_in: bool = False,
-    trusted: dict[str, Actor] | None = None,
-    refused_map: RefusedMap = lambda: None,
-    clock: Clock | None = None,
-) -> AsyncIterator[tuple[Doors, str]]:
-    """The doors, with a hub on this map behind them, and their address. Another map can be put in force later on."""
-    listener = listen(settings.host, settings.port)
-    address = address_of(listener)
-    public_url = settings.public_url or address
-    doors = Doors(
-        settings,
-        listener,
-        public_url,
-        deliver=deliver,
-        take_in=take_in,
-        trusted=trusted,
-        refused_map=refused_map,
-        clock=clock,
-    )
-    try:
-        await doors.open(stack)
-        yield doors, address
-    finally:
-        await doors.close()
 
 
 COLLECT_AFTER: Final = (20_000, 20, 50)

@@ -11,7 +11,9 @@ import click
 
 from tillbridge.checkpoint.intake.model import Tally
 from tillbridge.cli.map_watch import MapWatch, take_up
-from tillbridge.cli.running import open_doors, own_address, read_stack, run, say, settings_with, settle, until_told
+from tillbridge.cli.options import DATA_DIR, STACK
+from tillbridge.cli.running import own_address, read_stack, run, say, settings_with, settle, until_told
+from tillbridge.cli.serving import open_doors
 from tillbridge.handoff.deliver import Deliverer
 from tillbridge.handoff.trace import Record
 from tillbridge.kernel.clock import Clock, SystemClock
@@ -20,9 +22,6 @@ from tillbridge.kernel.ids import secure_chance
 from tillbridge.kernel.settings import Settings
 from tillbridge.stack.model import Stack
 from tillbridge.wiring import open_connectors, open_database, open_hub, open_traces, record_map
-
-DATA_DIR = click.option("--data-dir", type=click.Path(path_type=Path), help="Folder for database, secret and logs.")
-STACK = click.option("--stack", type=click.Path(path_type=Path), help="The stack map to run on.")
 
 
 @click.command("serve")

@@ -15,8 +15,8 @@ from tillbridge.api import shapes
 from tillbridge.checkpoint.facts import whole_trail
 from tillbridge.cli.balance import named
 from tillbridge.cli.listing import print_rows
+from tillbridge.cli.options import DATA_DIR, STACK
 from tillbridge.cli.running import read_stack, run, settings_with
-from tillbridge.cli.serve import DATA_DIR, STACK
 from tillbridge.credit.codes import Codes
 from tillbridge.diagnose.inquiry import COMPLAINTS, Complaint, Explanation, Seen
 from tillbridge.diagnose.model import RISKS, Evidence

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from tillbridge.cli.listing import FORMAT, print_rows
+from tillbridge.cli.options import DATA_DIR
 from tillbridge.cli.running import run, settings_with
-from tillbridge.cli.serve import DATA_DIR
 from tillbridge.kernel.db import open_db
 from tillbridge.kernel.errors import BadInput
 from tillbridge.kernel.settings import Settings

@@ -47,8 +47,7 @@ from tillbridge.handoff.ports import (
     Unknown,
 )
 from tillbridge.kernel.clock import Clock, SystemClock
-from tillbridge.reconcile.live.ports import ListingFault, Page
-from tillbridge.reconcile.live.told import NOT_A_ROW
+from tillbridge.reconcile.live.ports import NOT_A_ROW, ListingFault, Page
 from tillbridge.reconcile.reissue.ports import CannotTell as CannotSay
 from tillbridge.reconcile.reissue.ports import Sight
 from tillbridge.reconcile.reissue.told import sight_of

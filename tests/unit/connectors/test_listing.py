@@ -3,8 +3,7 @@
 import pytest
 
 from tillbridge.connectors.http import HttpConnector, page_of
-from tillbridge.reconcile.live.ports import Lister, ListingFault
-from tillbridge.reconcile.live.told import NOT_A_ROW
+from tillbridge.reconcile.live.ports import NOT_A_ROW, Lister, ListingFault
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from tillbridge.kernel.errors import TillbridgeError
+
+NOT_A_ROW: Final = "no row"
+"""Under which a connector hands on what should have been a row, and is no JSON object."""
 
 
 class ListingFault(TillbridgeError):

@@ -23,9 +23,9 @@ from tillbridge.reconcile.engine import open_engine
 from tillbridge.reconcile.live import store
 from tillbridge.reconcile.live.book import platform_row, register_row
 from tillbridge.reconcile.live.codes import renamed
-from tillbridge.reconcile.live.ports import Lister, ListingFault, Page
+from tillbridge.reconcile.live.ports import NOT_A_ROW, Lister, ListingFault, Page
 from tillbridge.reconcile.live.sheet import Sheet
-from tillbridge.reconcile.live.told import NOT_A_ROW, ROW_OF, name_of
+from tillbridge.reconcile.live.told import ROW_OF, name_of
 from tillbridge.reconcile.live.walk import Pause, pages
 from tillbridge.reconcile.model import Cut, SideRead
 from tillbridge.stack.model import Role, Stack

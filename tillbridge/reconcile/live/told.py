@@ -15,9 +15,6 @@ from tillbridge.reconcile.columns import COLUMNS
 from tillbridge.reconcile.live.book import Values
 from tillbridge.reconcile.live.keys import plain
 
-NOT_A_ROW: Final = "no row"
-"""Under which a connector hands on what should have been a row, and is no JSON object."""
-
 _TEXT_MAX: Final = 1000
 _STATUS: Final = ("posted", "error")
 
