@@ -15,7 +15,7 @@ import pytest
 from tests.acceptance.conftest import settings_in
 from tests.docs.pages import DOCS, block
 from tillbridge.api.keys import make_key
-from tillbridge.cli.running import serving
+from tillbridge.cli.serving import serving
 from tillbridge.stack.load import parse
 from tillbridge.wiring import Hub
 

@@ -19,7 +19,7 @@ from tests.acceptance.asking import ask, sale_command
 from tests.acceptance.conftest import ACCOUNTS, QUIET_MAP, settings_in
 from tests.docs.pages import blocks
 from tillbridge.api.keys import make_key
-from tillbridge.cli.running import serving
+from tillbridge.cli.serving import serving
 from tillbridge.kernel.clock import SystemClock
 from tillbridge.stack.load import parse
 
