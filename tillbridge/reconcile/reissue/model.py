@@ -96,7 +96,7 @@ class Reason(StrEnum):
 
 
 REASONS: Final[Mapping[Reason, str]] = {
-    Reason.OTHER_MEND: "It is no orphan: another mend applies.",
+    Reason.OTHER_MEND: "Another mend comes first.",
     Reason.ON_ITS_WAY: "It is on its way, and will be there by itself.",
     Reason.UNKNOWN_CREDIT: "The ledger does not know it: replay the sale first ('tillbridge replay sales').",
     Reason.IN_A_PLAN: "It is in another plan already.",

@@ -28,6 +28,7 @@ from tillbridge.ledger.model import State as Ledger
 from tillbridge.reconcile.reissue import store
 from tillbridge.reconcile.reissue.model import Against, Item, Move, Reason, State
 from tillbridge.reconcile.reissue.ports import Arrival, Frozen, Reissued, Thawed, Unsure, Written
+from tillbridge.reconcile.reissue.way import not_taken
 from tillbridge.stack.model import Role, Stack
 
 Along = Callable[[Tx, UUID, datetime, str], Awaitable[object]]
@@ -51,6 +52,7 @@ class OurBook:
     def __init__(self, db: Db, desk: Desk, stack: Stack, clock: Clock, along: Along) -> None:
         self._db = db
         self._desk = desk
+        self._stack = stack
         self._clock = clock
         self._along = along
         self._shops = tuple(
@@ -58,8 +60,16 @@ class OurBook:
         )  # fmt: skip
 
     async def freeze(self, item: Item, by: str) -> Frozen | Against | Unsure:
-        """Freeze the credit, unless it cannot be spent anyway. What was spent of it is seen right after. Raises
-        DatabaseError."""
+        """Freeze the credit, unless it cannot be spent anyway, or the map refuses it by now. What was spent of it is
+        seen right after. Raises DatabaseError."""
+        now = await ledger.credit_now(self._db, UUID(item.credit))
+        # One that is frozen may be so by us, from a run that died: it goes on, and `look` lets it go again.
+        if (
+            now is not None
+            and now.state is not Ledger.FROZEN
+            and (against := not_taken(self._stack, now, item.money, item.system))
+        ):
+            return against
         # A repeat must be told its first answer: whatever the credit looks like by now, the key comes first.
         answer = await self._desk.post(
             Freeze(
@@ -76,13 +86,15 @@ class OurBook:
         return Frozen(answer.result.version, f"Frozen at version {answer.result.version}, holding {held}.")
 
     async def look(self, item: Item) -> Frozen | Against | Unsure:
-        """Whether nothing happened to the credit since our freeze, and it holds what was planned. Raises
-        DatabaseError."""
+        """Whether nothing happened to the credit since our freeze, it holds what was planned, and the map takes it.
+        Raises DatabaseError."""
         now = await ledger.credit_now(self._db, UUID(item.credit))
         if now is None:
             return Against(Reason.UNKNOWN_CREDIT)
         ids = await people.same_person(self._db, item.customer_id) if item.customer_id else ()
-        against = since_freeze(item, now, ids, self._clock.now())
+        against = since_freeze(item, now, ids, self._clock.now()) or not_taken(
+            self._stack, now, item.money, item.system
+        )
         return against or Frozen(now.version, f"The ledger holds {item.money}, frozen, unspent and unheld.")
 
     async def void(self, item: Item, by: str) -> Reissued | Written | Against | Unsure:

@@ -37,6 +37,7 @@ from tillbridge.reconcile.reissue.model import (
     unapproved,
 )
 from tillbridge.reconcile.reissue.reading import Findings, Found
+from tillbridge.reconcile.reissue.way import not_taken
 from tillbridge.stack.model import Role, Stack
 
 AT_ONCE: Final = 6
@@ -90,19 +91,25 @@ class Planner:
         return plan, items
 
     async def decide(self, plan_id: int, number: int, ruling: Ruling) -> Item:
-        """A person rules about an item that waits for one; the item as it is then. What was approved of it is void.
+        """A person rules about an item that waits for one, or leaves one that is planned and not begun; the item as it
+        is then. What was approved of it is void.
 
-        Raises NotFound, Decided when it does not wait, BadInput for an account that nobody has, DatabaseError.
+        Raises NotFound, Decided when it does not wait or the map refuses it, BadInput for an account that nobody has,
+        DatabaseError.
         """
         by = named(ruling.by)
         if not ruling.evidence.strip():
             raise BadInput("--evidence", "it is blank", "Say what you saw that proves it.")
         item = await store.item(self._db, plan_id, number)
-        if item.state is not State.PERSON:
-            raise Decided("already-decided", f"Item {number} does not wait for a person: it is {item.state.value}.")
+        leaves = ruling.account_id is None and item.state is State.PLANNED and item.began_at is None
+        if item.state is not State.PERSON and not leaves:
+            stands = "begun" if item.state is State.PLANNED and item.began_at else item.state.value
+            raise Decided("already-decided", f"Item {number} does not wait for a person: it is {stands}.")
         ruled = await self._ruled(item, by, ruling)
         if not await store.decide(self._db, ruled, self._clock.now()):
-            raise Decided("already-decided", f"Somebody else decided item {number} at the same moment.")
+            raise Decided(
+                "already-decided", f"Item {number} was begun, or decided by somebody else, at the same moment."
+            )
         return await store.item(self._db, plan_id, number)
 
     async def approve(self, plan_id: int, by: str) -> list[Item]:
@@ -156,7 +163,12 @@ class Planner:
             version=credit.version,
         )  # fmt: skip
         facts = await self._facts(found, credit)
-        against = against_credit(credit, facts, at) or needs_a_person(found, credit, facts)
+        shop = facts.accounts[0].system if len(facts.accounts) == 1 else ""
+        against = (
+            against_credit(credit, facts, at)
+            or not_taken(self._stack, credit, item.money, shop)
+            or needs_a_person(found, credit, facts)
+        )
         if against:
             return _left(item, against)
         (account,) = facts.accounts
@@ -220,8 +232,13 @@ class Planner:
         credit = await ledger.credit_now(self._db, UUID(item.credit))
         if credit is None:
             raise Decided("already-decided", f"The credit of item {item.number} is gone.")
-        # A credit that somebody owns is theirs: to move it is a decision of its own, with its own right.
-        if against := (against_credit(credit, Facts((credit,)), self._clock.now()) or others(credit, accounts[0])):
+        # A credit that somebody owns is theirs: to move it is a decision of its own, with its own right. What the map
+        # refuses nobody can bring through.
+        if against := (
+            against_credit(credit, Facts((credit,)), self._clock.now())
+            or not_taken(self._stack, credit, Money(credit.balance, credit.currency), accounts[0].system)
+            or others(credit, accounts[0])
+        ):
             raise Decided("already-decided", against.sentence)
         account = accounts[0]
         return replace(

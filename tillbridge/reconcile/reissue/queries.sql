@@ -62,14 +62,15 @@ INSERT INTO reconcile.step (plan_id, number, what, at, by, seen)
 SELECT m.plan_id, m.number, $4, $5, $6, $7 FROM moved AS m;
 
 -- name: decide
--- A person decides on an item that waits for one: person -> planned, or person -> left. What was approved of it before
--- is void, and the work on it begins anew.
+-- A person decides on an item that waits for one: person -> planned, or person -> left; or leaves one that is not begun:
+-- planned -> left. What was approved of it before is void, and the work on it begins anew.
 WITH decided AS (
     UPDATE reconcile.item SET
         state = $3, reason = $4, sentence = $5, system = $6, account_id = $7, customer_id = $8, amount = $9,
         decided_by = $10, vouched = $11, approved_by = '', approved_print = '', tries = tries + 1, began_at = NULL,
         frozen_version = NULL, version = $14
-    WHERE plan_id = $1 AND number = $2 AND state = 'person' AND tries = $13
+    WHERE plan_id = $1 AND number = $2 AND tries = $13
+        AND (state = 'person' OR (state = 'planned' AND $3 = 'left' AND began_at IS NULL))
     RETURNING plan_id, number
 )
 INSERT INTO reconcile.step (plan_id, number, what, at, by, seen)

@@ -93,7 +93,7 @@ async def move(tx: Db | Tx, item: Item, move: Move, at: datetime, by: str) -> bo
 
 async def decide(tx: Db | Tx, decided: Item, at: datetime) -> bool:
     """A person decided on an item, which is handed in as it is to be; False when it does not wait any more, or
-    somebody decided at the same moment. Raises DatabaseError."""
+    somebody decided at the same moment, or it was begun. Raises DatabaseError."""
     said = (decided.state.value, decided.reason, decided.sentence, decided.system, decided.account_id)
     about = (
         decided.customer_id,
