@@ -1,4 +1,4 @@
-"""Real parts for the tests: a PostgreSQL, a fresh database per test, and a browser for the tests of pages.
+"""Real parts for the tests: a PostgreSQL, a fresh database per test, a browser for those of pages, Java for Spark.
 
 With TILLBRIDGE_TEST_DATABASE_URL the tests run on that server (its user must be allowed to create databases);
 otherwise each test process starts the embedded one in a folder of its own.
@@ -103,6 +103,16 @@ def chromium() -> str:
     if found is None and not os.environ.get("CI"):
         pytest.skip("no Chromium on this machine: pages were tested over HTTP only")
     assert found, "CI needs Chromium: the CI script installs it"
+    return found
+
+
+@pytest.fixture(scope="session")
+def java() -> str:
+    """The path of Java, which Spark runs on. Without one, the tests on Spark are left out, and say so; CI has one."""
+    found = shutil.which("java")
+    if found is None and not os.environ.get("CI"):
+        pytest.skip("no Java on this machine: reconciling was tested on DuckDB only")
+    assert found, "CI needs Java: the CI script installs it"
     return found
 
 

@@ -89,6 +89,10 @@ def reconcile_command(
     if len(named) < 2:
         both = " and ".join(f"--{side.value}" for side in (Side.PLATFORM, Side.STOREFRONT))
         raise BadInput("--pos, --platform, --storefront, --erp", "fewer than two sides to compare", f"Give {both}.")
+    if not {Side.POS, Side.PLATFORM} & named.keys():
+        raise BadInput(
+            "--pos, --platform", "neither is given, and nothing else says what was issued", "Give one of them."
+        )
     cut = _cut(options, the_map)
     known = _truth(truth) if truth else None
     layouts = {side: canonical(side) for side in Side} | dict(read_mapping(mapping) if mapping else {})

@@ -65,7 +65,7 @@ def _spark(staging: Path, memory: str) -> Iterator[Any]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.local.dir": str(staging / "spill"),
         "spark.sql.warehouse.dir": str(staging / "warehouse"),
-        "spark.sql.shuffle.partitions": "8",
+        "spark.sql.shuffle.partitions": str(os.cpu_count() or 1),
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
     }

@@ -18,13 +18,17 @@ from tillbridge.reconcile.sources.layout import canonical
 from tillbridge.reconcile.sources.reading import read, table
 
 # Spark warns of a pandas that is newer than it knows; what leaves here leaves as Arrow.
-pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
+]
 
 SAMPLE: Final = Path("tests/data/sample")
 
 
 @pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def spark(tmp_path_factory: pytest.TempPathFactory, java: str) -> Iterator[Any]:
+    assert java
     with open_engine("spark", tmp_path_factory.mktemp("spark")) as backend:
         yield backend
 

@@ -156,7 +156,8 @@ def report_html(run: Run) -> str:
 
 def _figures(run: Run, found: Counts) -> Iterator[tuple[str, str]]:
     yield f"{run.looked_at:,}", "credits looked at"
-    yield f"{run.matched:,}", "agree everywhere"
+    if run.complete:
+        yield f"{run.matched:,}", "agree everywhere"
     yield f"{found.needing:,}", "need something"
     yield f"{found.waiting:,}", "on their way"
     for currency, minor in found.whole.sums.items():

@@ -119,10 +119,9 @@ def _read(run: Run) -> Iterator[RenderableType]:
     zone = ZoneInfo(run.time_zone)
     cut = run.cut
     when = f"from {minute(cut.since, zone)} to {minute(cut.until, zone)}, as of {minute(cut.as_of, zone)}"
-    yield Text(
-        f"Looked at {counted(run.looked_at, 'credit')} {when} ({zone_words(zone, cut.as_of)}); "
-        f"{run.matched:,} agree on all sides that were read."
-    )
+    # Of a run that is incomplete nobody knows who agrees: what could not be read may be about any of them.
+    agree = f"; {run.matched:,} agree on all sides that were read." if run.complete else "."
+    yield Text(f"Looked at {counted(run.looked_at, 'credit')} {when} ({zone_words(zone, cut.as_of)}){agree}")
     for side in run.sides:
         broken = f", {side.bad_rows:,} unreadable" if side.bad_rows else ""
         yield Text(f"  {SIDES[side.side]}: {shown(side.origin)}, {counted(side.rows, 'row')}{broken}")
