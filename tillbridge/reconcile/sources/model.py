@@ -73,13 +73,15 @@ def refused(complaints: Iterable[Complaint]) -> Tally:
 @dataclass(frozen=True, slots=True)
 class Staged:
     """Where the rows are that can be used: `typed` are Parquet files of ours; `lies` says that the file itself is one,
-    and is typed as it is asked; `left` is a file of the numbers of its rows that are not. `tally` is what was wrong, as
-    far as it is known before rows that stand twice."""
+    and is typed as it is asked; `left` is a file of the numbers of its rows that are not; `as_typed` are its columns of
+    texts that hold them just as they are typed. `tally` is what was wrong, as far as it is known before rows that stand
+    twice."""
 
     typed: tuple[Path, ...]
     tally: Tally
     lies: bool = False
     left: Path | None = None
+    as_typed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

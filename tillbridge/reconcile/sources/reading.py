@@ -8,7 +8,7 @@ from typing import Any, Final
 import ibis
 import pyarrow as pa
 from ibis import _
-from ibis.expr.types import Table
+from ibis.expr.types import BooleanScalar, Table
 
 from tillbridge.diagnose.model import Side
 from tillbridge.reconcile.columns import COLUMNS
@@ -69,7 +69,9 @@ def table(loaded: Loaded, con: Any) -> Table:
         # Whether a row can be used was asked once, when it was read: only what somebody wants is typed again.
         lie = typed(lying(con, loaded.path, side, loaded.layout), side, loaded.layout)
         lie = lie.anti_join(con.read_parquet(staged.left), "row") if staged.left else lie
-        parts.append(lie.select("row", *COLUMNS[side]).cast(schema_of(side)))
+        # A column that is taken as it lies costs nothing, and lets the engine pass over whole parts of the file.
+        found = {name: lie[f"{RAW}{name}" if name in staged.as_typed else name] for name in COLUMNS[side]}
+        parts.append(lie.select("row", **found).cast(schema_of(side)))
     if not parts:
         return con.create_table(f"nothing_of_{side}", schema=schema_of(side), temp=con.name == "duckdb", overwrite=True)
     rows = ibis.union(*parts, distinct=False) if len(parts) > 1 else parts[0]
@@ -135,8 +137,10 @@ def _with_doubtful(
             usable += int(part.count().execute())
             continue
         sure = part[PLAIN] & ~part[BLANK]
-        counted = part.agg(sure=sure.sum().fill_null(0), blank=part[BLANK].sum().fill_null(0), all=part.count())
+        same = _as_typed(part, side) if lies else {}
+        counted = part.agg(sure=sure.sum().fill_null(0), blank=part[BLANK].sum().fill_null(0), all=part.count(), **same)
         one = counted.to_pyarrow().to_pylist()[0]
+        staged = replace(staged, as_typed=frozenset(name for name in same if one[name])) if lies else staged
         usable += int(one["sure"])
         if lies and one["sure"] < one["all"]:
             staged = replace(staged, left=staging / f"{side}-left.parquet")
@@ -147,6 +151,15 @@ def _with_doubtful(
             usable += rows
             staged = replace(staged, typed=(*staged.typed, target), tally=staged.tally + said)
     return staged, usable
+
+
+def _as_typed(part: Table, side: Side) -> dict[str, BooleanScalar]:
+    """For each column of texts, whether it holds every text just as it is typed."""
+    texts = [
+        name for name in COLUMNS[side] if f"{RAW}{name}" in part.columns and part[f"{RAW}{name}"].type().is_string()
+    ]
+    same = {name: part[name] == part[f"{RAW}{name}"] for name in texts if part[name].type().is_string()}
+    return {name: one.fill_null(False).all().fill_null(False) for name, one in same.items()}
 
 
 def _lying(staged: Staged, side: Side, path: Path, layout: Layout, con: Any) -> Iterator[tuple[Table, bool]]:
