@@ -169,7 +169,7 @@ def _nearness(mine: Held, first: Held, sale: Sale, taken: Mapping[str, Held]) ->
         and first.credit_id not in taken
         and (first.last_activity_at or mine.issued_at) <= mine.issued_at + SAME_MOMENT
     )
-    return not before, gone, (mine.issued, mine.currency) != (first.issued, first.currency), sale.code
+    return not before, gone, (mine.issued, mine.currency) != (first.issued, first.currency), sale.code + first.credit_id
 
 
 def _claim(draft: _Draft, sale: Sale, other: _Draft) -> None:
