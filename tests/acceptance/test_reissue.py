@@ -100,7 +100,7 @@ class Shop:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "tillbridge.cli", "reissue", *arguments, "--data-dir", str(self.folder)),
-            *(("--stack", str(self.folder / "stack.toml")) if arguments[0] != "report" else ()),
+            *("--stack", str(self.folder / "stack.toml")),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=environment,
@@ -117,8 +117,8 @@ class Shop:
         """The same in this process, in a thread with a loop of its own: the exit status and the complaint."""
 
         def command() -> tuple[int, str]:
-            stack = () if arguments[0] == "report" else ("--stack", str(self.folder / "stack.toml"))
-            words = ["reissue", *arguments, "--data-dir", str(self.folder), *stack]
+            stack = str(self.folder / "stack.toml")
+            words = ["reissue", *arguments, "--data-dir", str(self.folder), "--stack", stack]
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("TILLBRIDGE_DATABASE_URL", self.database_url)
                 try:
@@ -202,8 +202,42 @@ async def test_plan_approve_run_and_report(shop: Shop) -> None:
     status, out, _ = await shop.tell("report", "--format", "csv")
     assert (status, out.splitlines()[1].startswith("1,ann,")) == (0, True)
     status, out, _ = await shop.tell("plan", str(file), "--by", "ann")
+    assert (status, out.count("It is in another plan already")) == (1, 1), "what is left alone is told as a sum"
+    assert "    4 × It is in another plan already.\nWhat is left alone is listed with --all.\nNothing of it" in out
+    status, out, _ = await shop.tell("report", "2", "--all")
     assert (status, out.count("It is in another plan already")) == (1, 5), "each once, and once in the sums"
     await shop.verified()
+
+
+async def test_without_a_limit_every_plan_needs_a_second_person(shop: Shop) -> None:
+    credits = await shop.issue(1)
+    _, out, _ = await shop.tell("plan", str(shop.findings(credits)), "--by", "ann")
+    assert "It needs a second person: every plan does here, as no limit is set." in out
+    status, said = await shop.here("run", "1", "--by", "ann")
+    assert (status, "needs a second person: every plan does here, as no limit is set." in said) == (2, True)
+
+
+async def test_a_ledger_that_is_not_ours_is_refused_before_anything_is_read_or_done(shop: Shop) -> None:
+    file = shop.findings(await shop.issue(1))
+    assert (await shop.here("plan", str(file), "--by", "ann", "--limit", "9"))[0] == 0
+    outside = QUIET_MAP.replace('connector = "built-in"', 'connector = "csv"')
+    (shop.folder / "stack.toml").write_text(outside, "utf-8")
+    for words in (("plan", str(file), "--by", "ann"), ("run", "1", "--by", "ann")):
+        status, said = await shop.here(*words)
+        assert status == 2
+        assert said.startswith('authority.system: the balances are kept on platform (connector "csv"), and only')
+        assert said.endswith('or name a platform with connector = "built-in" as the authority.')
+    status, out, _ = await shop.tell("report", "1", "--format", "json")
+    assert json.loads(out)["states"] == {"planned": 1}, "a report changes nothing, whoever keeps the balances"
+
+
+async def test_a_planned_item_is_left_by_a_person(shop: Shop) -> None:
+    file = shop.findings(await shop.issue(2))
+    assert (await shop.here("plan", str(file), "--by", "ann", "--limit", "9"))[0] == 0
+    leave = ("decide", "1", "1", "--leave", "--evidence", "the customer keeps the card", "--by", "carl")
+    assert await shop.here(*leave) == (0, "")
+    _, out, _ = await shop.tell("report", "1", "--format", "json")
+    assert json.loads(out)["states"] == {"planned": 1, "left": 1}
 
 
 async def test_a_customer_who_spends_between_plan_and_run_keeps_it(shop: Shop) -> None:

@@ -1,7 +1,6 @@
 """`tillbridge reissue`: the safe repair of orphans. Plan, decide, approve, run, report."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from tillbridge.api import store as keys
 from tillbridge.api.keys import require
-from tillbridge.cli.listing import FORMAT, print_rows
+from tillbridge.cli.listing import print_rows
 from tillbridge.cli.options import DATA_DIR, STACK
+from tillbridge.cli.reissue_listing import View, next_step, show_plan, with_view
 from tillbridge.cli.running import read_stack, run, settings_with
 from tillbridge.diagnose.model import Cause
 from tillbridge.kernel.actor import Right
@@ -26,11 +26,12 @@ from tillbridge.kernel.money import AmountFault, Money, parse
 from tillbridge.kernel.settings import Settings
 from tillbridge.reconcile.reissue import report as told
 from tillbridge.reconcile.reissue import store
-from tillbridge.reconcile.reissue.model import WORKING, Item, Plan, State, Step, needs_second_person, unapproved
+from tillbridge.reconcile.reissue.model import WORKING, Item, Plan, State, Step
 from tillbridge.reconcile.reissue.page import page
 from tillbridge.reconcile.reissue.plan import Planner, Ruling, check_approved, named
 from tillbridge.reconcile.reissue.reading import Findings, read_findings
 from tillbridge.reconcile.reissue.run import Repair
+from tillbridge.reconcile.reissue.way import check_ours
 from tillbridge.stack.model import Stack
 from tillbridge.wiring import open_codes, open_database, open_repair
 
@@ -38,8 +39,6 @@ BY: Final = click.option("--by", required=True, metavar="NAME", help="Who you ar
 PLAN: Final = click.argument("plan", type=click.IntRange(1))
 CAUSES: Final = click.Choice([cause.value for cause in Cause])
 LOOK_SECONDS: Final = 0.5
-SHOWN: Final = ("item", "state", "amount", "currency", "transaction_id", "old_code", "new_code", "account", "sentence")
-_NUMBERS: Final = ("item", "amount")
 
 
 @click.group("reissue")
@@ -58,7 +57,7 @@ def reissue_group() -> None:
 @click.option("--incomplete", is_flag=True, help="Take the findings of a run that could not read every row.")
 @DATA_DIR
 @STACK
-@FORMAT
+@with_view
 def plan_command(
     findings: Path,
     by: str,
@@ -68,7 +67,7 @@ def plan_command(
     incomplete: bool,
     data_dir: Path | None,
     stack: Path | None,
-    form: str,
+    view: View,
 ) -> None:
     """Who would get what from FINDINGS, on which evidence, and what needs a person. Changes no credit.
 
@@ -80,11 +79,12 @@ def plan_command(
     """
     settings = settings_with(data_dir, stack)
     the_map = read_stack(settings, secrets=False)
+    check_ours(the_map)
     chosen = _with_causes(read_findings(findings, incomplete=incomplete), causes)
     plan, items = run(_plan(settings, the_map, chosen, by, _limit(limit, the_map)))
-    _show(plan, items, (), form)
-    if form == "table":
-        click.echo(_next(plan, items))
+    show_plan(plan, items, (), view)
+    if view.form == "table":
+        click.echo(next_step(plan, items))
     sys.exit(0 if all(item.state is State.PLANNED for item in items) else 1)
 
 
@@ -100,7 +100,8 @@ def plan_command(
 def decide_command(
     plan: int, item: int, by: str, account: str, leave: bool, evidence: str, data_dir: Path | None, stack: Path | None
 ) -> None:
-    """Decide about an ITEM of a PLAN that waits for a person. What was approved of it before is void.
+    """Decide about an ITEM of a PLAN that waits for a person, or leave one that is not begun. What was approved of it
+    before is void.
 
     Example: tillbridge reissue decide 1 4 --account A0000012 --evidence "showed the receipt and the app" --by ann
     """
@@ -138,8 +139,8 @@ def approve_command(plan: int, by: str, data_dir: Path | None, stack: Path | Non
 )
 @DATA_DIR
 @STACK
-@FORMAT
-def run_command(plan: int, by: str, wait: int, data_dir: Path | None, stack: Path | None, form: str) -> None:
+@with_view
+def run_command(plan: int, by: str, wait: int, data_dir: Path | None, stack: Path | None, view: View) -> None:
     """Carry a PLAN out, credit by credit: freeze, prove unspent, void, reissue, hand off, confirm.
 
     Stopped anywhere, it is run again and goes on from there; each credit is reissued at most once. A credit that was
@@ -149,9 +150,11 @@ def run_command(plan: int, by: str, wait: int, data_dir: Path | None, stack: Pat
     Example: tillbridge reissue run 1 --by ann --wait 60
     """
     settings = settings_with(data_dir, stack)
-    kept, items = run(_run(settings, read_stack(settings), plan, named(by), wait))
-    _show(kept, items, (), form)
-    if form == "table" and any(item.state in (State.HANDED, State.REISSUED) for item in items):
+    the_map = read_stack(settings)
+    check_ours(the_map)
+    kept, items = run(_run(settings, the_map, plan, named(by), wait))
+    show_plan(kept, items, (), view)
+    if view.form == "table" and any(item.state in (State.HANDED, State.REISSUED) for item in items):
         click.echo("What is on its way goes out when a hub runs ('tillbridge serve' or 'tillbridge work').")
     sys.exit(0 if told.all_done(items) else 1)
 
@@ -160,22 +163,23 @@ def run_command(plan: int, by: str, wait: int, data_dir: Path | None, stack: Pat
 @click.argument("plan", type=click.IntRange(1), required=False)
 @click.option("--html", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write a page to print, as well.")
 @DATA_DIR
-@FORMAT
-def report_command(plan: int | None, file: Path | None, data_dir: Path | None, form: str) -> None:
+@STACK
+@with_view
+def report_command(plan: int | None, file: Path | None, data_dir: Path | None, stack: Path | None, view: View) -> None:
     """What was reissued, left alone and why, and what waits for a person; without a PLAN, all plans.
 
     As JSON with all evidence and every step. Exit status as of run.
 
     Example: tillbridge reissue report 1 --format json
     """
-    settings = settings_with(data_dir)
+    settings = settings_with(data_dir, stack)
     if plan is None:
-        print_rows(run(_plans(settings)), form, ("plan", "items"))
+        print_rows(run(_plans(settings)), view.form, ("plan", "items"))
         return
     kept, items, steps = run(_report(settings, plan))
     if file is not None:
         _write(file, page(kept, items, steps, SystemClock().now()))
-    _show(kept, items, steps, form)
+    show_plan(kept, items, steps, view)
     sys.exit(0 if told.all_done(items) else 1)
 
 
@@ -256,32 +260,6 @@ async def _plans(settings: Settings) -> list[dict[str, str]]:
         }
         for plan, states in kept
     ]
-
-
-def _show(plan: Plan, items: Sequence[Item], steps: Sequence[Step], form: str) -> None:
-    if form == "json":
-        click.echo(json.dumps(told.whole(plan, items, steps), indent=2, ensure_ascii=False))
-        return
-    rows = [told.row(item) for item in items]
-    if form == "csv":
-        print_rows(rows, "csv")
-        return
-    click.echo(f"Plan {plan.plan_id} of {plan.source}, by {plan.made_by}.")
-    print_rows([{name: row[name] for name in SHOWN} for row in rows], "table", _NUMBERS)
-    for sentence in told.sums(items):
-        click.echo(sentence)
-
-
-def _next(plan: Plan, items: Sequence[Item]) -> str:
-    """What to do next with a plan."""
-    if not any(item.state is State.PLANNED for item in items):
-        return "Nothing of it can be run as it is."
-    if needs_second_person(plan, items) and unapproved(plan, items):
-        return (
-            f"It needs a second person: it gives more than {Money(plan.above, plan.currency)}. "
-            f"'tillbridge reissue approve {plan.plan_id} --by NAME'"
-        )
-    return f"Run it with 'tillbridge reissue run {plan.plan_id} --by NAME'."
 
 
 def _write(file: Path, text: str) -> None:

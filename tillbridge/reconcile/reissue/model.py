@@ -258,3 +258,15 @@ def unapproved(plan: Plan, items: Sequence[Item]) -> tuple[Item, ...]:
     if not needs_second_person(plan, items):
         return ()
     return tuple(item for item in items if item.state is State.PLANNED and not item.approved)
+
+
+def why_second_person(plan: Plan, items: Sequence[Item]) -> str:
+    """Why this much may not be given by one person alone, as the rest of a sentence; only where `needs_second_person`
+    says so."""
+    if not plan.above:
+        return "every plan does here, as no limit is set"
+    foreign = sorted({item.currency for item in items if item.state in GOES} - {plan.currency})
+    limit = Money(plan.above, plan.currency)
+    if foreign:
+        return f"{', '.join(foreign)} cannot be held against the limit of {limit}"
+    return f"it gives more than {limit}"

@@ -35,6 +35,7 @@ from tillbridge.reconcile.reissue.model import (
     State,
     home_of,
     unapproved,
+    why_second_person,
 )
 from tillbridge.reconcile.reissue.reading import Findings, Found
 from tillbridge.reconcile.reissue.way import not_taken
@@ -263,7 +264,7 @@ def check_approved(plan: Plan, items: Sequence[Item]) -> None:
         numbers = ", ".join(str(item.number) for item in waiting[:10])
         more = f" and {len(waiting) - 10} more" if len(waiting) > 10 else ""
         sentence = (
-            f"Plan {plan.plan_id} needs a second person: it gives more than {Money(plan.above, plan.currency)}. "
+            f"Plan {plan.plan_id} needs a second person: {why_second_person(plan, items)}. "
             f"Not approved: item {numbers}{more}. Somebody other than {plan.made_by} runs "
             f"'tillbridge reissue approve {plan.plan_id} --by NAME'."
         )

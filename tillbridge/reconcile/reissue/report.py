@@ -34,6 +34,10 @@ HEADINGS: Final[Mapping[State, str]] = {
 """How an item is counted, in the order of the report."""
 
 
+WHYS_SHOWN: Final = 25
+"""How many reasons are told under one sum: there are no more reasons than that, but each hop has its own words."""
+
+
 def row(item: Item) -> dict[str, str]:
     """An item as a row of a list. The sentence says what was seen last."""
     return {
@@ -100,7 +104,8 @@ def counted(items: Iterable[Item]) -> dict[State, int]:
 
 
 def sums(items: Sequence[Item]) -> list[str]:
-    """How many stand how and how much money that is, as sentences; what is left alone by its reasons."""
+    """How many stand how and how much money that is, as sentences, and under each of them why: the reasons of what is
+    left or waits; of what is begun or under way, what was seen of it last."""
     lines: list[str] = []
     by_heading: dict[str, list[Item]] = {heading: [] for heading in HEADINGS.values()}
     for item in items:
@@ -108,19 +113,27 @@ def sums(items: Sequence[Item]) -> list[str]:
     for heading, some in by_heading.items():
         if some:
             lines.append(f"{len(some):,} {heading}: {_money(some)}.")
-    reasons: dict[str, int] = defaultdict(int)
-    for item in items:
-        if item.reason and item.state in (State.LEFT, State.PERSON):
-            reasons[item.reason] += 1
-    lines += [
-        f"    {count:,} × {REASONS[Reason(reason)]}" for reason, count in sorted(reasons.items(), key=_most_first)
-    ]
+            lines += _why(some)
     return lines
 
 
 def all_done(items: Iterable[Item]) -> bool:
     """Whether every item was reissued, and the web store has confirmed it."""
     return all(item.state is State.CONFIRMED for item in items)
+
+
+def _why(some: Sequence[Item]) -> list[str]:
+    """Why some items stand as they do, the most frequent first."""
+    counts: dict[str, int] = defaultdict(int)
+    for item in some:
+        if item.state in (State.LEFT, State.PERSON):
+            counts[REASONS[Reason(item.reason)] if item.reason else ""] += 1
+        elif item.state not in (State.PLANNED, State.CONFIRMED):
+            counts[item.sentence] += 1
+    told = sorted(((why, count) for why, count in counts.items() if why), key=_most_first)
+    more = sum(count for _, count in told[WHYS_SHOWN:])
+    lines = [f"    {count:,} × {why}" for why, count in told[:WHYS_SHOWN]]
+    return [*lines, f"    {more:,} × for other reasons: see --format json."] if more else lines
 
 
 def _most_first(reason: tuple[str, int]) -> tuple[int, str]:
