@@ -177,6 +177,28 @@ async def test_a_bad_row_is_listed_and_the_rest_goes_on(rig: Rig, data_dir: Path
         assert sum(total.amount for total in await totals(db) if total.account == "owed:refund") == 2250
 
 
+async def test_only_what_a_reconciliation_found_lost(rig: Rig, data_dir: Path) -> None:
+    file, findings = data_dir / "sales.csv", data_dir / "findings.json"
+    file.write_bytes(rows(*(GOOD.replace("T1,", f"T{n},").replace("10:00:00", f"10:00:{n:02d}") for n in range(6))))
+    found = [("orphan", "lost-in-hop", "T1"), ("orphan", "polling-lag", "T2"), ("missing-in-erp", "", "T3")]
+    found += [("missing-on-platform", "lost-in-hop", "T4"), ("orphan", "no-customer", "T77")]
+    about = {"finding_id": "F", "amount": "10.00", "currency": "USD"}
+    named = [{**about, "class": kind, "cause": cause, "transaction_id": name} for kind, cause, name in found]
+    findings.write_text(json.dumps({"format": 1, "status": "findings", "findings": named}), "utf-8")
+    where = ("--only", str(findings), "--data-dir", str(data_dir), "--stack", str(rig.settings.stack))
+    status, out, err = await tillbridge("replay", "sales", str(file), *where, "--format", "json", folder=data_dir)
+    shown = report(out)
+    assert (status, shown["confirmed"], shown["failed"], shown["absent"]) == (1, 2, 0, ["T77"]), err
+    async with open_database(rig.settings, size=2) as db:
+        for name, known in (("T1", 1), ("T2", 0), ("T3", 0), ("T4", 1), ("T5", 0)):
+            assert len(await ledger.credits_of_transaction(db, name)) == known, name
+    status, out, _ = await tillbridge("replay", "sales", str(file), *where, folder=data_dir)
+    assert (status, "1 that the findings name are not in the file: T77." in out) == (1, True), out
+    found_none = (*where, "--only", str(data_dir / "none.json"))
+    status, _, err = await tillbridge("replay", "sales", str(file), *found_none, folder=data_dir)
+    assert (status, "none.json: it cannot be read" in err) == (2, True)
+
+
 async def test_a_quote_or_a_key_that_is_wrong_spoils_its_own_row_alone(rig: Rig, data_dir: Path) -> None:
     lines = [GOOD.replace("T1,", f"T{n},").replace("10:00:00", f"10:00:{n:02d}") for n in range(30)]
     lines[4] = lines[4].replace("store_credit", '"store_credit')

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import click
@@ -26,6 +26,7 @@ from tillbridge.kernel.actor import Actor, Right
 from tillbridge.kernel.errors import BadInput, DatabaseAway, SettingFault
 from tillbridge.kernel.ids import secret_token
 from tillbridge.kernel.settings import Settings
+from tillbridge.reconcile.reissue.sales import Named, read_named
 from tillbridge.stack.model import Role, Stack
 
 AT_ONCE: Final = 32
@@ -39,13 +40,15 @@ REASONS_SHOWN: Final = 20
 
 @dataclass(slots=True)
 class Tally:
-    """How a replay goes: rows confirmed now, confirmed before, with a voucher; and those that failed."""
+    """How a replay goes: rows confirmed now, confirmed before, with a voucher; those that failed; and the named sales
+    that the file does not have."""
 
     confirmed: int = 0
     before: int = 0
     vouchers: int = 0
     failed: list[tuple[int, str, str]] = field(default_factory=list)
     codes: Counter[str] = field(default_factory=Counter)
+    absent: list[str] = field(default_factory=list)
 
     def fail(self, row: int, transaction_id: str, reason: str, code: str) -> None:
         """Note a row that was not confirmed, with why."""
@@ -53,9 +56,21 @@ class Tally:
         self.codes[code] += 1
 
 
+@dataclass(frozen=True, slots=True)
+class To:
+    """The hub that is sent to: its address, blank for one in this process; a key for it; how long to wait for it."""
+
+    hub_url: str
+    key: str
+    patience: int
+
+
 @click.command("sales")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--customers", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A storefront export.")
+@click.option(
+    "--only", type=click.Path(path_type=Path), metavar="FINDINGS", help="Only sales that a reconciliation found lost."
+)
 @click.option("--hub", "hub_url", default="", help="A running hub's address; without one, a hub runs in this process.")
 @click.option("--key", default="", envvar="TILLBRIDGE_KEY", help="The key for that hub.")
 @click.option("--patience", type=click.IntRange(0, 3600), default=60, help="Seconds to wait for a hub that is away.")
@@ -65,48 +80,62 @@ class Tally:
 def sales_command(
     file: Path,
     customers: Path | None,
-    hub_url: str,
-    key: str,
-    patience: int,
+    only: Path | None,
     form: str,
     data_dir: Path | None,
     stack: Path | None,
+    **hub: Any,
 ) -> None:
     """Send the register transactions of FILE through the checkpoint, as a register would.
 
     Stopped in the middle, it is run again: each row has a key, and what was confirmed before is answered again and
-    changes nothing. Exit status 0: every row is confirmed; 1: some rows are not, and are listed; 2: the file or the
-    hub cannot be used.
+    changes nothing. With --only, the findings.json or findings.csv of 'tillbridge reconcile', only those rows are sent
+    whose credit is an orphan or missing on the platform, and not on its way: nothing else is handed to a web store that
+    has it already. Exit status 0: every row is confirmed; 1: some rows are not, or are not in FILE, and are listed; 2:
+    the file or the hub cannot be used.
 
     Example: tillbridge replay sales pos.csv --customers storefront.csv --stack stack.toml
     """
     settings = settings_with(data_dir, stack, port=0)
-    if hub_url and not key:
+    to = To(**hub)
+    if to.hub_url and not to.key:
         raise SettingFault("--key", "a running hub wants a key", "Make one with 'tillbridge key add'.")
-    if hub_url and customers:
+    if to.hub_url and customers:
         raise SettingFault("--customers", "a running hub is told of customers by its storefront", "Leave it out.")
-    tally = run(_replay(settings, file, customers, hub_url, key, patience))
+    named = read_named(only) if only else None
+    tally = run(_replay(settings, file, customers, named, to))
     _report(tally, form)
-    sys.exit(1 if tally.failed else 0)
+    sys.exit(1 if tally.failed or tally.absent else 0)
 
 
-async def _replay(
-    settings: Settings, file: Path, customers: Path | None, hub_url: str, key: str, patience: int
-) -> Tally:
+async def _replay(settings: Settings, file: Path, customers: Path | None, named: Named | None, to: To) -> Tally:
     tally = Tally()
-    async with _a_hub(settings, customers, hub_url, key, tally) as (address, bearer):
-        with _progress(_rows_in(file)) as advance:
-            await Sender(address, bearer, patience, tally, advance).send_all(_rows(file))
+    async with _a_hub(settings, customers, to, tally) as (address, bearer):
+        with _progress(len(named.codes) if named else _rows_in(file)) as advance:
+            rows = only_named(_rows(file), named, tally) if named else _rows(file)
+            await Sender(address, bearer, to.patience, tally, advance).send_all(rows)
     return tally
 
 
+def only_named(rows: Iterator[PosRow | BadPosRow], named: Named, tally: Tally) -> Iterator[PosRow | BadPosRow]:
+    """The rows of named sales; what cannot be read and may be one of them is listed. Notes which are not there."""
+    absent = dict.fromkeys(named.codes)
+    for row in rows:
+        if isinstance(row, BadPosRow):
+            meant = not row.transaction_id or row.transaction_id in named.codes
+        else:
+            meant = named.has(row.transaction_id, str(row.body.get("code", "")))
+        if meant:
+            absent.pop(row.transaction_id, None)
+            yield row
+    tally.absent = sorted(absent)
+
+
 @asynccontextmanager
-async def _a_hub(
-    settings: Settings, customers: Path | None, hub_url: str, key: str, tally: Tally
-) -> AsyncIterator[tuple[str, str]]:
+async def _a_hub(settings: Settings, customers: Path | None, to: To, tally: Tally) -> AsyncIterator[tuple[str, str]]:
     """The hub that was named, or one of our own for as long as the replay takes."""
-    if hub_url:
-        yield hub_url.rstrip("/"), key
+    if to.hub_url:
+        yield to.hub_url.rstrip("/"), to.key
         return
     stack, own = read_stack(settings), secret_token()
     async with serving(settings, stack, trusted={own: Actor("replay", frozenset({Right.ISSUE}))}) as (hub, address):
@@ -243,6 +272,7 @@ def _report(tally: Tally, form: str) -> None:
             "vouchers": tally.vouchers,
             "failed": len(tally.failed),
             "failed_by_code": dict(tally.codes),
+            "absent": tally.absent,
             "rows": [{"row": row, "transaction_id": name, "reason": why} for row, name, why in sorted(tally.failed)],
         }
         click.echo(json.dumps(shown, indent=2))
@@ -255,3 +285,7 @@ def _report(tally: Tally, form: str) -> None:
         click.echo(f"  row {row}{f' ({name})' if name else ''}: {why}")
     if len(tally.failed) > REASONS_SHOWN:
         click.echo(f"  and {len(tally.failed) - REASONS_SHOWN:,} more; --format json lists them all.")
+    if tally.absent:
+        first = ", ".join(tally.absent[:REASONS_SHOWN])
+        more = f" and {len(tally.absent) - REASONS_SHOWN:,} more" if len(tally.absent) > REASONS_SHOWN else ""
+        click.echo(f"{len(tally.absent):,} that the findings name are not in the file: {first}{more}.")

@@ -107,7 +107,9 @@ def findings_of(name: str, content: bytes, *, incomplete: bool = False) -> Findi
             raise BadInput(name, problem, "Run 'tillbridge reconcile' of this version again.")
         if head.status == "incomplete" and not incomplete:
             problem = "its run could not read every row, so what looks lost may stand in one of those"
-            raise BadInput(name, problem, "Mend the rows of unreadable.csv and reconcile again, or add --incomplete.")
+            raise BadInput(
+                name, problem, "Mend the rows of unreadable.csv and reconcile again, or plan with --incomplete."
+            )
         whole = msgspec.json.decode(content, type=_Whole)
     except msgspec.ValidationError as error:
         raise BadInput(name, f"it is no file of findings: {str(error).rstrip('.')}", _MEND) from error
