@@ -116,7 +116,9 @@ def _run(wanted: Wanted, staging: Path, told: Told) -> Run:
             wanted.cut.since, wanted.cut.until, wanted.cut.as_of, way_of(the_map, tables.keys()), frozenset(tables)
         )
         home = Home(the_map.retailer.country, the_map.retailer.currency) if the_map else Home()
-        findings = find(tables, scope, home, con, told)
+        # With a side that could not be read, too few may be left to compare.
+        comparable = len(tables) > 1 and {Side.POS, Side.PLATFORM} & tables.keys()
+        findings = find(tables, scope, home, con, told) if comparable else []
         differing = [one for one in findings if one.at and cut_has(wanted.cut, one.at)]
         born = looked_at(tables, scope, differing)
         return Run(

@@ -39,13 +39,14 @@ class Wanted:
 
 
 def gather(wanted: Wanted, staging: Path, con: Any, told: Told) -> tuple[dict[Side, Table], tuple[SideRead, ...]]:
-    """The tables of all sides on the backend `con`, and what was read of each.
+    """The tables of the sides on the backend `con`, and what was read of each. A side of which nothing could be read
+    has no table: what it would have said is not known, and it did not say that it has nothing.
 
     Raises BadInput and SettingFault for a side that cannot be live, DatabaseError.
     """
     live = {side: name for side, name in wanted.named.items() if _is_live(name, wanted.stack)}
     loaded = _from_files(wanted, live, staging, con, told)
-    tables = {side: table(one, con) for side, one in loaded.items()}
+    tables = {side: table(one, con) for side, one in loaded.items() if one.read.rows or not one.read.bad_rows}
     reads = {side: one.read for side, one in loaded.items()}
     if live:
         told("asking what is live")

@@ -98,7 +98,7 @@ def incomplete(run: Run) -> str:
 
 def _broken(side: SideRead) -> str:
     where = f"{SIDES[side.side]} ({shown(side.origin)})"
-    if side.bad and side.bad[0].row == 0 and side.bad_rows == 1:
+    if not side.rows and len({bad.row for bad in side.bad}) == 1:
         return where
     return f"{counted(side.bad_rows, 'row')} of {where}"
 

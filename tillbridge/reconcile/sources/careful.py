@@ -1,12 +1,13 @@
 """The careful way: row by row, in plain Python, into a Parquet file of ours. It is the truth."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from tillbridge.diagnose.model import Side
 from tillbridge.reconcile.sources.cells import Cells
+from tillbridge.reconcile.sources.ending import CUT, cut_off
 from tillbridge.reconcile.sources.header import Header, of_line
 from tillbridge.reconcile.sources.layout import Layout
 from tillbridge.reconcile.sources.lines import lines
@@ -14,8 +15,11 @@ from tillbridge.reconcile.sources.model import NAMED, Complaint, Staged, Tally, 
 from tillbridge.reconcile.sources.records import UNCLOSED, Record, records
 from tillbridge.reconcile.sources.staging import Staging
 
-_CUT: Final = "Was the file cut off here? Export it again, whole."
 _SPILT: Final = "Put cells that hold the separator or a line break between quotes, and export again."
+
+
+Look = Callable[[Record], Complaint | None]
+"""Says what is wrong with a row that could be split."""
 
 
 class Careful:
@@ -63,19 +67,27 @@ def take_text(side: Side, path: Path, layout: Layout, target: Path) -> Staged:
         return Staged((), refused(complaint.at(row) for complaint in header))
     with Staging(side, target) as staging:
         careful = Careful(side, layout, staging)
-        ended = _take(records(source, header, row + 1), header, careful)
+
+        def whole(record: Record) -> Complaint | None:
+            return None if record.whole else cut_off(record.cells, path, header, layout)
+
+        ended = _take(records(source, header, row + 1), header, careful, whole)
     said = () if ended and line != line.rstrip("\r\n") else ("The last line has no line end.",)
     return Staged((target,), careful.tally() + Tally(remarks=(*header.remarks, *said)))
 
 
-def _take(rows: Iterator[Record], header: Header, careful: Careful) -> bool:
-    """Take all rows; whether the last line has its end."""
+def _take(rows: Iterator[Record], header: Header, careful: Careful, look: Look) -> bool:
+    """Take all rows; whether the last line has its end. `look` is asked of the last row, if nothing else is wrong."""
     held = next(rows, None)
     whole = True
     for following in chain(rows, (None,)):
         if held is None:
             break
-        _take_one(held, header, careful, last=following is None)
+        wrong = look(held) if following is None and not held.problem else None
+        if wrong:
+            careful.complain(wrong, held.row, header.texts(held.cells))
+        else:
+            _take_one(held, header, careful, last=following is None)
         whole, held = held.whole, following
     return whole
 
@@ -86,5 +98,5 @@ def _take_one(record: Record, header: Header, careful: Careful, *, last: bool) -
         careful.take(record.row, texts if len(record.cells) == header.width else [""] * len(header.places))
         return
     short = record.problem == UNCLOSED or len(record.cells) < header.width
-    mend = _CUT if last and short else _SPILT
+    mend = CUT if last and short else _SPILT
     careful.complain(Complaint("", record.problem, mend), record.row, texts)

@@ -13,6 +13,7 @@ import pyarrow.csv as pacsv
 
 from tillbridge.diagnose.model import Side
 from tillbridge.reconcile.columns import COLUMNS
+from tillbridge.reconcile.sources.ending import cut_off, last_cells
 from tillbridge.reconcile.sources.header import Header, of_line
 from tillbridge.reconcile.sources.layout import Layout
 from tillbridge.reconcile.sources.lines import encoding_of, lines
@@ -34,7 +35,7 @@ def take_csv(side: Side, path: Path, layout: Layout, target: Path, con: Any) -> 
     if isinstance(header, list):
         return None
     ended = regular(path, mark, header.delimiter.encode())
-    if ended is None:
+    if ended is None or (not ended and cut_off(last_cells(path, header), path, header, layout)):
         return None
     stream = _Stream(path, header, side, layout)
     try:

@@ -37,6 +37,10 @@ _OTHERS: Final[Mapping[bytes, Complaint]] = {
 }
 """Files that are often handed in and are no table, by how they begin."""
 
+_NO_FILE: Final = Complaint(
+    "", "this is a pipe or a device, and no file", "Save what it gives as a file, and name that."
+)
+
 _ENDINGS: Final[Mapping[str, tuple[bytes, str]]] = {
     ".xlsx": (b"PK", "an Excel workbook"),
     ".parquet": (b"PAR1", "a Parquet file"),
@@ -88,6 +92,10 @@ def _staged(side: Side, path: Path, layout: Layout, staging: Path, con: Any) -> 
     """What is read at once, by the kind of the file."""
     target = staging / f"{side}.parquet"
     try:
+        # A pipe is opened when somebody writes to it, which may be never, and can be read once; a device may have no
+        # end.
+        if path.exists() and not path.is_file() and not path.is_dir():
+            return Staged((), refused([_NO_FILE]))
         with path.open("rb") as file:
             start = file.read(8)
     except OSError as error:
