@@ -1,6 +1,7 @@
 """`tillbridge reconcile`: what fell through between the registers, the platform, the books and the web store."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from tillbridge.cli.reconcile_ending import ending
 from tillbridge.cli.reconcile_sides import Wanted, gather
 from tillbridge.cli.running import read_stack, settings_with
 from tillbridge.diagnose.model import Side
@@ -40,7 +42,15 @@ DAYS: Final = 30
 STALE: Final = timedelta(days=2)
 """Exports whose newest row is older than this at the cut were probably made for another one."""
 
-_SIDE = click.option
+_YEARS: Final = (1900, 2199)
+_SIZE: Final = re.compile(r"[1-9][0-9]{0,8} ?[KMGT]i?B", re.IGNORECASE)
+
+
+def _size(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    """A size as the engine knows it. Raises click's error for what is none."""
+    if not _SIZE.fullmatch(text):
+        raise click.BadParameter(f"{text!r} is no size. Write it as 1500MB or 4GB.")
+    return text.replace(" ", "")
 
 
 @click.command("reconcile")
@@ -56,7 +66,14 @@ _SIDE = click.option
 @click.option("--as-of", metavar="TIME", help="When the exports were made.  [default: now]")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for findings and report.")
 @click.option("--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True, help="What computes.")
-@click.option("--memory", default=MEMORY, show_default=True, metavar="SIZE", help="What the engine may hold in memory.")
+@click.option(
+    "--memory",
+    default=MEMORY,
+    show_default=True,
+    metavar="SIZE",
+    callback=_size,
+    help="What the engine may hold in memory.",
+)
 @click.option("--rows", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Worst rows to print.")
 @click.option("--truth", type=click.Path(path_type=Path), help="Differences that are known, to measure against.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="The hub's folder, for a side that is live.")
@@ -96,7 +113,7 @@ def reconcile_command(
     cut = _cut(options, the_map)
     known = _truth(truth) if truth else None
     layouts = {side: canonical(side) for side in Side} | dict(read_mapping(mapping) if mapping else {})
-    with _watched() as told, TemporaryDirectory(prefix="tillbridge-reconcile-") as folder:
+    with ending(), _watched() as told, TemporaryDirectory(prefix="tillbridge-reconcile-") as folder:
         wanted = Wanted(named, layouts, settings, the_map, cut, engine, str(options["memory"]))
         found = _run(wanted, Path(folder), told)
         found = replace(found, seconds=monotonic() - began)
@@ -181,6 +198,8 @@ def _moment(options: Mapping[str, str | int | None], name: str, zone: ZoneInfo) 
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise BadInput(field, f"{text!r} is no time", mend) from None
+    if not _YEARS[0] <= moment.year <= _YEARS[1]:
+        raise BadInput(field, f"{text!r} is of no year that anybody keeps exports of", mend)
     if moment.tzinfo is not None:
         return moment
     if len(text) > len("2026-11-21"):
