@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.integration.reconcile.little_exports import Read, duckdb, reader
@@ -84,3 +86,18 @@ def test_a_pipe_or_a_device_is_named_and_not_waited_for(tmp_path: Path, con: Any
         found = read(Side.ERP, path, canonical(Side.ERP), tmp_path, con).read
         assert (found.rows, found.bad_rows, found.bad[0].row) == (0, 1, 0)
         assert found.bad[0].problem == "this is a pipe or a device, and no file"
+
+
+def test_a_parquet_file_is_named_whichever_of_its_bytes_is_spoiled(tmp_path: Path, con: Any) -> None:
+    texts = {name: [f"{name}{number}" for number in range(200)] for name in COLUMNS[Side.ERP]}
+    texts |= {"posted_at": ["2026-11-05T10:27:10-05:00"] * 200, "amount": ["5.00"] * 200, "currency": ["USD"] * 200}
+    texts |= {"status": ["posted"] * 200}
+    path = tmp_path / "erp.parquet"
+    pq.write_table(pa.table(texts), path)
+    whole = path.read_bytes()
+    damaged = 0
+    for place in range(4, len(whole), len(whole) // 25):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        found = read(Side.ERP, path, canonical(Side.ERP), tmp_path, con).read
+        damaged += bool(found.bad) and found.bad[0].problem == "the Parquet file is damaged, or cut off"
+    assert damaged > 5

@@ -20,7 +20,8 @@ from tillbridge.reconcile.sources.natural import text_of
 from tillbridge.reconcile.sources.quick import stage
 from tillbridge.reconcile.sources.staging import Staging
 
-_DAMAGED: Final = Complaint("", "the Parquet file is damaged, or cut off", "Export it again, whole.")
+DAMAGED: Final = Complaint("", "the Parquet file is damaged, or cut off", "Export it again, whole.")
+"""A file that says of itself that it is a Parquet file, and cannot be unpacked."""
 _WHOLE: Final = "{} holds whole numbers: 50 is read as fifty of the currency, not as fifty of its smallest coin."
 _FIRST: Final = 2
 
@@ -29,8 +30,8 @@ def take_parquet(side: Side, path: Path, layout: Layout, target: Path, con: Any)
     """A Parquet file: left where it lies, or brought into the file `target`."""
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError):
-        return Staged((), refused([_DAMAGED]))
+    except (pa.ArrowException, OSError, ValueError):
+        return Staged((), refused([DAMAGED]))
     with file:
         schema = file.schema_arrow
         header = in_columns(schema.names, side, layout)
@@ -45,8 +46,8 @@ def take_parquet(side: Side, path: Path, layout: Layout, target: Path, con: Any)
                 stage(_streamed(file, ours), side, layout, target, con)
                 return Staged((target,), said)
             return Staged((target,), _carefully(file, header, side, layout, target) + said)
-        except (pa.ArrowException, OSError):
-            return Staged((), refused([_DAMAGED]))
+        except (pa.ArrowException, OSError, ValueError):
+            return Staged((), refused([DAMAGED]))
 
 
 def lying(con: Any, path: Path, side: Side, layout: Layout) -> Table:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 import ibis
 import pyarrow as pa
 from ibis import _
@@ -18,7 +19,7 @@ from tillbridge.reconcile.sources.layout import Layout
 from tillbridge.reconcile.sources.lines import no_text
 from tillbridge.reconcile.sources.model import Complaint, Loaded, Staged, Tally, refused, shown
 from tillbridge.reconcile.sources.natural import text_of
-from tillbridge.reconcile.sources.parquet import lying, take_parquet
+from tillbridge.reconcile.sources.parquet import DAMAGED, lying, take_parquet
 from tillbridge.reconcile.sources.quick import take_csv
 from tillbridge.reconcile.sources.staging import Staging
 from tillbridge.reconcile.sources.twins import find
@@ -54,7 +55,13 @@ def read(side: Side, path: Path, layout: Layout, staging: Path, con: Any) -> Loa
     in `read.bad`, and a file that cannot be read at all has no rows and one bad row.
     """
     staged = _staged(side, path, layout, staging, con)
-    staged, rows = _with_doubtful(staged, side, path, layout, staging, con)
+    try:
+        staged, rows = _with_doubtful(staged, side, path, layout, staging, con)
+    except duckdb.Error as error:
+        if not staged.lies or _is_ours(error, path):
+            raise
+        # Only now every page of a Parquet file was unpacked.
+        staged, rows = Staged((), refused([DAMAGED])), 0
     loaded = Loaded(_said(side, path, rows, staged.tally), path, layout, staged)
     if not rows:
         return loaded
@@ -109,6 +116,12 @@ def _staged(side: Side, path: Path, layout: Layout, staging: Path, con: Any) -> 
     if wrong := no_text(path, layout.encoding):
         return Staged((), refused([wrong]))
     return take_csv(side, path, layout, target, con) or take_text(side, path, layout, target)
+
+
+def _is_ours(error: duckdb.Error, path: Path) -> bool:
+    """Whether memory is full or a file of ours could not be written, which is not the fault of the file at `path`."""
+    elsewhere = isinstance(error, duckdb.IOException) and path.name not in str(error)
+    return elsewhere or isinstance(error, duckdb.OutOfMemoryException)
 
 
 def _closed(path: Path, error: OSError) -> Complaint:
