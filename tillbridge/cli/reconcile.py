@@ -167,6 +167,8 @@ def _remarks(wanted: Wanted, sides: Sequence[SideRead], at: datetime | None) -> 
         if read.origin == HUB and not read.rows:
             when = wanted.cut.as_of.isoformat(timespec="seconds")
             yield f"The hub's ledger held no credit as of {when}. If it was filled later, give a later --as-of."
+        elif not read.rows and not read.bad_rows:
+            yield f"{read.origin} has a header and no rows, and was taken at its word. If it is wrong, export it again."
     if at is not None and wanted.cut.as_of - at > STALE:
         yield f"The newest row is of {at.isoformat()}. If the exports were made then, say so with --as-of."
 

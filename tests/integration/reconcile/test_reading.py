@@ -169,8 +169,8 @@ def test_encodings_with_a_mark_and_separators_are_found_out(
 
 def test_an_ending_tells_nothing_where_the_beginning_does(tmp_path: Path, con: Any) -> None:
     pq.write_table(pa.table({name: pa.array([], pa.string()) for name in texts(Side.ERP)[0]}), tmp_path / "erp.csv")
-    loaded = read(Side.ERP, tmp_path / "erp.csv", canonical(Side.ERP), tmp_path / "staging", con)
-    assert table(loaded, con).count().execute() == 0
-    assert [(one.row, one.problem) for one in loaded.read.bad] == [(1, "there are no rows")]
+    loaded, rows = load(Side.ERP, tmp_path / "erp.csv", tmp_path / "staging", con)
+    assert rows.num_rows == 0
+    assert loaded.read.remarks == ("There are no rows.",)
     shutil.copy(SAMPLE / "erp.csv", tmp_path / "erp.dat")
     assert load(Side.ERP, tmp_path / "erp.dat", tmp_path / "staging", con)[1].num_rows == ROWS[Side.ERP]

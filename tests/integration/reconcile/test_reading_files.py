@@ -131,11 +131,10 @@ def test_what_is_no_file(name: str, problem: str, mend: str, tmp_path: Path, con
     assert only(read(Side.POS, tmp_path / name, canonical(Side.POS), tmp_path, con)) == (0, "", "", problem, mend)
 
 
-def test_a_header_alone_is_no_export(told: Read) -> None:
+def test_a_header_alone_is_no_row(told: Read) -> None:
     loaded = told(Side.POS, f"{HEADER}\n".encode())
-    mend = "Export it again; if there really is nothing, leave this side out."
-    assert loaded.read.rows == 0
-    assert only(loaded) == (1, "", "", "there are no rows", mend)
+    assert (loaded.read.rows, loaded.read.bad_rows) == (0, 0)
+    assert loaded.read.remarks == ("There are no rows.",)
 
 
 def test_columns_are_found_by_their_names(told: Read) -> None:

@@ -48,11 +48,6 @@ _ENDINGS: Final[Mapping[str, tuple[bytes, str]]] = {
 }
 
 
-_NO_ROWS: Final = Complaint(
-    "", "there are no rows", "Export it again; if there really is nothing, leave this side out."
-)
-
-
 def read(side: Side, path: Path, layout: Layout, staging: Path, con: Any) -> Loaded:
     """Read one side. What is not left where it lies is typed into Parquet files in the folder `staging`.
 
@@ -220,8 +215,6 @@ def _unusual(rows: Table, side: Side) -> Iterator[str]:
 
 
 def _said(side: Side, path: Path, rows: int, tally: Tally) -> SideRead:
-    if not rows and not tally.bad_rows:
-        # Taken at its word, an export without rows would make every credit of the other sides a loss.
-        tally += refused([_NO_ROWS.at(1)])
+    empty = ("There are no rows.",) if not rows and not tally.bad_rows else ()
     bad = tuple(complaint.bad_row(side, str(path)) for complaint in tally.bad)
-    return SideRead(side, str(path), rows, tally.bad_rows, bad, tally.remarks)
+    return SideRead(side, str(path), rows, tally.bad_rows, bad, (*tally.remarks, *empty))
