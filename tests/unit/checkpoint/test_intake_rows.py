@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.integration.intake.parts import a_map, as_csv, folder_source, sale_row
@@ -66,6 +66,7 @@ def test_times_are_read_in_the_zone_of_the_source(text: str, zone: str, moment: 
 
 
 @given(st.dictionaries(st.text(), st.text() | st.none() | st.integers() | st.lists(st.text())))
+@example({"": "\\u0000", "\x00": "\\\x00"})
 def test_whatever_is_kept_can_be_kept_by_the_database(raw: dict[str, object]) -> None:
     text = str(kept(raw))
     assert "\x00" not in text

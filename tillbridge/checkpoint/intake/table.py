@@ -19,6 +19,8 @@ KEPT: Final = 16_000
 """How many characters of a row are kept in quarantine."""
 
 _UNKEEPABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""The character NUL as JSON writes it. Behind an odd backslash it is a text that somebody wrote, and stays."""
 
 
 def read(lines: Iterable[str], source: Source) -> Iterator[Row | BadRow]:
@@ -56,7 +58,7 @@ def row_of(number: int, raw: Mapping[str, Any], source: Source) -> Row | BadRow:
 
 def kept(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """A row as it is kept in quarantine: what the database cannot hold is replaced, what is too long is cut."""
-    text = _UNKEEPABLE.sub("�", json.dumps(raw, default=str, ensure_ascii=False).replace("\\u0000", "�"))
+    text = _NUL.sub("\\1�", _UNKEEPABLE.sub("�", json.dumps(raw, default=str, ensure_ascii=False)))
     cleaned = json.loads(text) if len(text) <= KEPT else {LINE: text[:KEPT]}
     return cleaned if isinstance(cleaned, dict) else {LINE: text}
 
