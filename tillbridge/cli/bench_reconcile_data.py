@@ -32,21 +32,25 @@ class Made:
     faults: int
 
 
-def make(con: Any, folder: Path, credits: int, one_in: int, form: Form) -> Made:
+def make(con: Any, folder: Path, credits: int, one_in: int, form: Form) -> None:
     """`credits` on each side, of which one in `one_in` has a fault: in turn lost on the way to the web store, refused
     by the books, missing on the platform, shown with another amount, and known to nobody by its identifiers."""
     numbers = ibis.range(ibis.literal(credits, "int64")).unnest().cast("int64").name("n").as_table()
     base = con.create_table("credits", numbers, overwrite=True)
     fault = (base.n % one_in == 0).ifelse((base.n // one_in) % 5, -1)
     facts = base.mutate(fault=fault)
-    files = {}
+    files = made_in(folder, credits, one_in, form).files
     for side, make_side in _SIDES.items():
         table = make_side(facts)
         # Each side has an order of its own, as exports of different systems have.
         table = table.order_by(table.n.hash() if side in (Side.STOREFRONT, Side.ERP) else table.n)
-        files[side] = folder / f"{side.value}.{form}"
         _write(con, table.select(*COLUMNS[side]), files[side], form)
     con.drop_table("credits")
+
+
+def made_in(folder: Path, credits: int, one_in: int, form: Form) -> Made:
+    """What `make` leaves in a folder."""
+    files = {side: folder / f"{side.value}.{form}" for side in Side}
     return Made(files, (credits + one_in - 1) // one_in)
 
 
