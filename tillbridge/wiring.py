@@ -49,10 +49,8 @@ from tillbridge.kernel.db import Db, embedded, migrate, open_db, revive_embedded
 from tillbridge.kernel.errors import DatabaseError, SettingFault, StackFault
 from tillbridge.kernel.ids import Ids, secret_token, secure_chance
 from tillbridge.kernel.settings import SECRET_MIN, Settings
-from tillbridge.reconcile.live.ports import Lister
 from tillbridge.reconcile.reissue.channels import HubChannels
 from tillbridge.reconcile.reissue.ours import OurBook
-from tillbridge.reconcile.reissue.ports import Channel
 from tillbridge.reconcile.reissue.run import Repair
 from tillbridge.reconcile.reissue.store import Kept
 from tillbridge.stack import store as editions
@@ -325,19 +323,9 @@ async def open_connectors(
 
 
 @asynccontextmanager
-async def open_listers(stack: Stack, clock: Clock) -> AsyncIterator[Mapping[str, Lister]]:
-    """A way to ask each system that can be reached live for all its credits, by the system's name."""
-    async with AsyncExitStack() as closing:
-        yield {
-            system.name: await closing.enter_async_context(HttpConnector(system.url, system.secret, clock))
-            for system in stack.systems.values()
-            if system.connector == "http"
-        }
-
-
-@asynccontextmanager
-async def open_ways(stack: Stack, clock: Clock) -> AsyncIterator[Mapping[str, Channel]]:
-    """A way to ask each system that can be reached live what it shows of a credit, by the system's name."""
+async def open_ways(stack: Stack, clock: Clock) -> AsyncIterator[Mapping[str, HttpConnector]]:
+    """A way to ask each system that can be reached live for all its credits, and for what it shows of one, by the
+    system's name."""
     async with AsyncExitStack() as closing:
         yield {
             system.name: await closing.enter_async_context(HttpConnector(system.url, system.secret, clock))

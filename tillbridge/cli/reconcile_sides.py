@@ -22,7 +22,7 @@ from tillbridge.reconcile.sources.model import Loaded
 from tillbridge.reconcile.sources.reading import read, table
 from tillbridge.stack.load import load
 from tillbridge.stack.model import Stack
-from tillbridge.wiring import open_codes, open_database, open_listers
+from tillbridge.wiring import open_codes, open_database, open_ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ async def _from_live(
     clock = SystemClock()
     async with (
         open_database(wanted.settings) as db,
-        open_listers(stack, clock) as listers,
+        open_ways(stack, clock) as listers,
     ):
         learnt = await learn_codes(db, await open_codes(wanted.settings, db), files, staging)
         sources = Live(db, stack, listers)

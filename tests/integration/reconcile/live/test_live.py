@@ -30,7 +30,7 @@ from tillbridge.reconcile.run import Home, find
 from tillbridge.simulate.directory import Account
 from tillbridge.simulate.faults import Delay, Faults, Often, Refuse
 from tillbridge.simulate.receipt import Identifiers, Receipt
-from tillbridge.wiring import open_listers
+from tillbridge.wiring import open_ways
 
 DAY = timedelta(days=1)
 
@@ -61,7 +61,7 @@ class Staging:
 async def staging(db_url: str, tmp_path: Path) -> AsyncIterator[Staging]:
     async with AsyncExitStack() as closing:
         town = await closing.enter_async_context(open_town(db_url, tmp_path))
-        listers = await closing.enter_async_context(open_listers(town.hub.stack, SystemClock()))
+        listers = await closing.enter_async_context(open_ways(town.hub.stack, SystemClock()))
         folder = tmp_path / "staging"
         folder.mkdir()
         yield Staging(town, Live(town.hub.db, town.hub.stack, listers), folder)
@@ -238,7 +238,7 @@ async def test_a_system_of_which_nothing_can_be_read_is_told(staging: Staging, f
 async def test_a_wrong_secret_is_told(staging: Staging) -> None:
     stack = staging.town.hub.stack
     wrong = replace(stack.systems["web"], secret="another secret")
-    async with open_listers(replace(stack, systems={**stack.systems, "web": wrong}), SystemClock()) as listers:
+    async with open_ways(replace(stack, systems={**stack.systems, "web": wrong}), SystemClock()) as listers:
         staging.live = replace(staging.live, listers=listers)
         with pytest.raises(BadInput, match=r"answered 401.*Its secret in the map"):
             await staging.read(Side.STOREFRONT, "web")
